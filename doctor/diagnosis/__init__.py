@@ -1,0 +1,1 @@
+"""Diagnosis: the rule engine. It holds no knowledge of any single check."""

@@ -1,0 +1,67 @@
+"""What the diagnosis hands on: findings, causes, targets."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from doctor.evidence.types import Source
+
+PASS, FAIL, UNKNOWN, NOT_APPLICABLE, WAIVED = "pass", "fail", "unknown", "not-applicable", "waived"
+SEVERITIES = ("blocker", "risk", "advice")  # worst first
+
+
+class Finding(NamedTuple):
+    """A check's status for the host (`device` None) or for one device (its full address).
+
+    `remedy` holds the structured steps of the rule's branch, their texts filled in with this host's
+    values; `treatment` knows how each is done on a platform. See `doctor/treatment/steps.py`.
+    """
+
+    check: str
+    device: str | None
+    status: str
+    severity: str
+    weak: bool
+    title: str
+    detail: str
+    why: str
+    sources: tuple[Source, ...]
+    wanted: tuple[str, ...]
+    remedy: tuple[dict[str, Any], ...]
+    references: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Cause(NamedTuple):
+    """A failed finding that no other failed finding explains, and those that it explains."""
+
+    finding: Finding
+    explains: tuple[Finding, ...]
+
+
+class Target(NamedTuple):
+    """A device that somebody means to hand to a guest."""
+
+    address: str
+    because: str
+    weak: bool
+    managed: bool  # a VM manager binds it to vfio-pci itself when the guest starts
+
+
+class Row(NamedTuple):
+    """A device of the host with its verdict, target or not."""
+
+    address: str
+    verdict: str
+    because: str
+
+
+class Diagnosis(NamedTuple):
+    """Everything that was judged. verdict: ready, not-ready, undetermined."""
+
+    verdict: str
+    findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...]
+    targets: tuple[Target, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]

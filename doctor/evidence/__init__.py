@@ -1,0 +1,1 @@
+"""Evidence: what was read, the same type whatever it came from, and the openers that make it."""

@@ -1,0 +1,138 @@
+"""What was read, with where it came from.
+
+Every piece of evidence has a path relative to the host's root, as in a sosreport (`proc/cmdline`); a
+command's output is under `cmd/` (`cmd/dmesg`), a directory's listing ends in a slash
+(`sys/class/iommu/`), text that no reader recognised is `text/other`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# States of a piece. Only the first four carry text.
+WHOLE, FILTERED, CUT, EXCERPT = "whole", "filtered", "cut", "excerpt"
+DENIED, ABSENT, NOT_COLLECTED = "denied", "absent", "not-collected"
+READABLE = frozenset((WHOLE, FILTERED, CUT, EXCERPT))
+
+
+class InputError(ValueError):
+    """The input cannot be read. The message is one line that names the file and what is wrong."""
+
+
+class Source(NamedTuple):
+    """A citation: the user's own file and line, the evidence path beside it, and the words there."""
+
+    path: str
+    source: str
+    line: int | None
+    text: str
+
+
+class Line(NamedTuple):
+    """One line of a piece: `number` counts from 1 in the user's own file."""
+
+    number: int
+    text: str
+
+
+class Piece(NamedTuple):
+    """One run of evidence: its text and where it came from.
+
+    `numbers` maps a line of `text` to the user's file where that is not simply `first_line + index`
+    (a wrapped line that was joined). `terms` are the alternatives of the filter that the user's own
+    command applied (`grep -e DMAR -e IOMMU`): a line passes when it holds one of them, without regard
+    to case if `ignore_case`. `boot` counts boots within the input: 0 is the latest.
+    """
+
+    path: str
+    text: str = ""
+    source: str = ""
+    first_line: int | None = 1
+    command: str | None = None
+    state: str = WHOLE
+    terms: tuple[str, ...] = ()
+    ignore_case: bool = False
+    boot: int = 0
+    reason: str | None = None
+    numbers: tuple[int, ...] | None = None
+    binary: bytes | None = None
+
+    def line_number(self, index: int) -> int | None:
+        """The line in the user's own file of the line `index` (from 0) of this piece; None if it has none."""
+        if self.numbers is not None:
+            return self.numbers[index] if index < len(self.numbers) else None
+        return None if self.first_line is None else self.first_line + index
+
+    def cite(self, index: int, text: str | None = None) -> Source:
+        """The citation of line `index` (from 0), with `text` in place of the whole line if given."""
+        if text is None:
+            lines = self.text.splitlines()
+            text = lines[index].strip() if index < len(lines) else ""
+        return Source(self.path, self.source, self.line_number(index), text)
+
+    def whole(self) -> Source:
+        """A citation of the piece as such, when no single line says it."""
+        return Source(self.path, self.source, self.first_line, self.reason or self.command or self.state)
+
+
+class Evidence:
+    """All pieces of one input, by path; the same type whatever it came from."""
+
+    def __init__(
+        self,
+        kind: str,
+        source: str,
+        pieces: Iterable[Piece],
+        collected_at: str | None = None,
+        complete: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """`complete` means that the collector's whole catalogue was tried: what lacks was not there."""
+        self.kind, self.source, self.collected_at = kind, source, collected_at
+        self.complete, self.notes = complete, notes
+        self._pieces: dict[str, list[Piece]] = {}
+        for piece in pieces:
+            self._pieces.setdefault(piece.path, []).append(piece)
+
+    def paths(self) -> Iterator[str]:
+        """Every path that has a piece, readable or not."""
+        return iter(self._pieces)
+
+    def pieces(self, path: str) -> list[Piece]:
+        """The readable pieces at `path`, oldest first; none if there are none."""
+        return [piece for piece in self._pieces.get(path, ()) if piece.state in READABLE]
+
+    def states(self, path: str) -> list[Piece]:
+        """Every piece at `path`, those that could not be read too."""
+        return self._pieces.get(path, [])
+
+    def last(self, path: str) -> Piece | None:
+        """The latest readable piece at `path`."""
+        found = self.pieces(path)
+        return found[-1] if found else None
+
+    def absent(self, path: str) -> Piece | None:
+        """The piece that proves that nothing is at `path`, if any does."""
+        for piece in self._pieces.get(path, ()):
+            if piece.state == ABSENT:
+                return piece
+        return None
+
+    def under(self, prefix: str, suffix: str = "") -> list[Piece]:
+        """The readable pieces whose path begins with `prefix` and ends in `suffix`, in path order."""
+        names = sorted(p for p in self._pieces if p.startswith(prefix) and p.endswith(suffix))
+        return [piece for name in names for piece in self.pieces(name)]
+
+    def listing(self, path: str) -> tuple[tuple[str, ...], Piece] | None:
+        """The names in directory `path` (with its slash) and the piece that lists them.
+
+        An absent directory gives no names; None means that nothing tells.
+        """
+        piece = self.last(path)
+        if piece is not None:
+            return tuple(piece.text.split()), piece
+        absent = self.absent(path)
+        return None if absent is None else ((), absent)
