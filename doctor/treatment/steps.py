@@ -3,7 +3,9 @@
 A remedy in a rule is a mapping with exactly one of these keys (and `why`, `optional`, `risk` beside it):
 
 kernel_parameter: {add: [K=V…], remove: [K or K=V…]}
-    `remove: [K]` removes every K and K=V; adding K=V replaces another value of K unless K accumulates.
+    `remove: [K]` removes every K and K=V; adding K=V replaces another value of K unless K accumulates
+    (rules/platforms/kernel.yaml). `remove: [K=V]` also takes V out of a list `K=A,V,B` of such a K.
+    A removal of K beside an addition of K=V is a replacement.
 load_modules: [names]             load at boot (/etc/modules or modules-load.d)
 unload_modules: [names]           no longer load at boot: remove from every list that names them
 module_option: {module: M, set: {option: value}, remove: [options]}
@@ -19,6 +21,13 @@ person: "text"                    what only a person can do (move the card to an
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from doctor.diagnosis.finding import Cause, Finding
+
 KINDS = (
     "kernel_parameter",
     "load_modules",
@@ -33,3 +42,40 @@ KINDS = (
     "run",
     "person",
 )
+
+
+class Ask(NamedTuple):
+    """One prescribed step and who prescribes it. An ask of an advice-level check is optional."""
+
+    kind: str
+    body: Any
+    check: str
+    optional: bool
+    risk: str | None
+
+
+def asks_of(finding: Finding) -> Iterator[Ask]:
+    """The steps that a failed finding prescribes; none for any other status. Unknown keys are passed over."""
+    if finding.status != "fail":
+        return
+    for remedy in finding.remedy:
+        for kind in KINDS:
+            if kind in remedy:
+                optional = bool(remedy.get("optional", finding.severity == "advice"))
+                risk = remedy.get("risk")
+                yield Ask(kind, remedy[kind], finding.check, optional, str(risk) if risk else None)
+
+
+def gather(findings: Sequence[Finding], causes: Sequence[Cause]) -> list[Ask]:
+    """All steps in the order in which they count: by cause, what each explains after it, then the rest."""
+    ordered: list[Finding] = []
+    for cause in causes:
+        ordered += [cause.finding, *cause.explains]
+    ordered += findings
+    seen: set[tuple[str, str | None]] = set()
+    asks: list[Ask] = []
+    for finding in ordered:
+        if (finding.check, finding.device) not in seen:
+            seen.add((finding.check, finding.device))
+            asks += asks_of(finding)
+    return asks

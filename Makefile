@@ -1,0 +1,40 @@
+# Every target sets up what it needs by itself; `make` alone says what there is.
+# PYTHON=/path/to/python chooses the interpreter.
+
+PY = .venv/bin/python
+RULES = rules
+
+.PHONY: help setup demo test check format bench clean
+
+help: ## say what there is to make (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## install into .venv what is not there yet
+	@sh tools/setup.sh
+
+demo: setup ## examine a sample bundle: report in the terminal, as HTML and as PDF
+	@sh tools/demo.sh
+
+test: setup ## run all tests
+	@$(PY) -m pytest
+
+check: setup ## everything that must hold before a commit: format, lint, types, rules, tests
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy doctor tests tools hatch_build.py
+	$(PY) -m yamllint --strict $(RULES)
+	@sh tools/shellcheck.sh
+	.venv/bin/passdoctor rules lint
+	$(PY) tools/gate.py $(RULES)
+	$(PY) -m pytest
+
+format: setup ## put the Python files into the house's format
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: setup ## measure time and memory, as ratios to the start of the interpreter
+	@$(PY) tools/bench.py
+
+clean: ## remove everything that was made, .venv too
+	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache doctor/data
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

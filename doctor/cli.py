@@ -1,0 +1,258 @@
+"""The command line: parses words, calls the rooms, prints, and sets the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from doctor import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from doctor.report.model import Report
+
+FORMATS = ("terminal", "html", "pdf", "json")
+LEVELS = ("blocker", "risk", "advice", "never")
+USAGE = 2
+_EXAMPLES = """examples:
+  sudo passdoctor collect                       gather evidence into a bundle
+  sudo passdoctor check                         examine this host
+  passdoctor check BUNDLE --format html -o report.html --format pdf -o report.pdf
+  dmesg | passdoctor check -                    examine a paste
+  passdoctor check paste.txt --device 01:00.0   for this device
+"""
+
+
+class _Add(argparse.Action):
+    """Pairs each --format with the -o that follows it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """`--format` opens a pair, `-o` completes the last one."""
+        pairs: list[list[str | None]] = list(getattr(namespace, "outputs", None) or [])
+        if option_string in ("--format", "-f"):
+            pairs.append([str(values), None])
+        elif pairs and pairs[-1][1] is None:
+            pairs[-1][1] = str(values)
+        else:
+            pairs.append([None, str(values)])
+        namespace.outputs = pairs
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs `passdoctor` with `arguments` (sys.argv's by default) and returns its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if given[:1] == ["collect"]:
+            from doctor.collect.__main__ import main as collect
+
+            return collect(given[1:])
+        options = _parser().parse_args(given)
+        command: Callable[[argparse.Namespace], int] = options.run
+        return command(options)
+    except (ValueError, OSError) as error:
+        if not _expected(error):
+            raise
+        _complain(str(error))
+        return USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _expected(error: Exception) -> bool:
+    """Whether an error is meant for the user's eyes."""
+    from doctor.evidence.types import InputError
+
+    known = type(error).__name__ in ("KnowledgeError", "UnknownDevice", "CaseError")
+    return isinstance(error, (InputError, OSError)) or known
+
+
+def _complain(text: str) -> None:
+    """One clear line on standard error, whatever control characters a file name holds."""
+    line = " ".join(text.split())
+    print("passdoctor: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog="passdoctor",
+        description="Tells whether a PCI device can be given to a virtual machine, why not, and what to type.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"passdoctor {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("collect", help="gather this host's evidence into a bundle", add_help=False)
+    _check_parser(commands)
+    explain = commands.add_parser("explain", help="what a check asks, why, and its remedies")
+    explain.add_argument("check", metavar="CHECK")
+    explain.add_argument("--rules", metavar="PATH")
+    explain.set_defaults(run=_explain)
+    rules = commands.add_parser("rules", help="list or lint the rules")
+    rules.add_argument("action", choices=("list", "lint"))
+    rules.add_argument("--rules", metavar="PATH", help="rules of your own, a file or a folder")
+    rules.set_defaults(run=_rules)
+    case = commands.add_parser("case", help="write a redacted rule case from an input")
+    case.add_argument("input", metavar="INPUT")
+    case.add_argument("--check", metavar="CHECK", help="the check that the case is for")
+    case.add_argument("--device", metavar="DEVICE")
+    case.add_argument("--expect", metavar="STATUS", help="the status that it should have, if not the present one")
+    case.add_argument("-o", "--output", metavar="FILE")
+    case.set_defaults(run=_case)
+    return parser
+
+
+def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser("check", help="examine an input or this host", epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    check.add_argument("input", nargs="?", metavar="INPUT", help="bundle, directory, sosreport, paste, or - ; none: this host")
+    check.add_argument("--device", action="append", default=[], metavar="DEVICE", help="01:00.0, 01:00 (a slot) or vvvv:dddd; repeatable")
+    check.add_argument("--format", "-f", action=_Add, choices=FORMATS, dest="outputs", help="repeatable, each with its -o")
+    check.add_argument("-o", "--output", action=_Add, dest="outputs", metavar="FILE", help="where the format before it goes")
+    check.add_argument("--fail-on", choices=LEVELS, default="blocker", help="exit 1 at this severity or above (default: blocker)")
+    check.add_argument("--rules", metavar="PATH", help="rules of your own beside the built-in ones")
+    check.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    """`passdoctor check`."""
+    from doctor.examine import examine
+
+    outputs = [(form or _format_of(file), file) for form, file in options.outputs or [["terminal", None]]]
+    if sum(1 for _, file in outputs if file in (None, "-")) > 1:
+        _complain("only one format can go to standard output; give the others a file with -o")
+        return USAGE
+    progress = _Progress()
+    report = examine(options.input, tuple(options.device), options.rules, progress.say)
+    progress.end()
+    failed = [problem for form, file in outputs if (problem := _write(report, form, file))]
+    for problem in failed:
+        _complain(problem)
+    return USAGE if failed else exit_code(report, options.fail_on)
+
+
+def _format_of(file: str | None) -> str:
+    """The format that a file's ending asks for."""
+    suffix = Path(file or "").suffix.lower()
+    return {".html": "html", ".htm": "html", ".pdf": "pdf", ".json": "json"}.get(suffix, "terminal")
+
+
+def _write(report: Report, form: str, file: str | None) -> str | None:
+    """Renders one format to its file or to standard output; what went wrong, in one line, or None."""
+    from doctor.report.formats import FORMATS as KNOWN
+    from doctor.report.formats import render
+
+    if KNOWN[form].binary and file in (None, "-") and sys.stdout.isatty():
+        return f"{form} is not for a terminal; name a file with -o"
+    try:
+        written = render(report, form)
+    except RuntimeError as error:
+        if type(error).__name__ != "PangoMissing":
+            raise
+        return str(error)
+    data = written.encode("utf-8", "surrogateescape") if isinstance(written, str) else written
+    if file in (None, "-"):
+        return _print(data)
+    return _save(Path(str(file)), data)
+
+
+def _print(data: bytes) -> str | None:
+    """Writes to standard output; a reader that went away is no error."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return None
+
+
+def _save(path: Path, data: bytes) -> str | None:
+    """Writes a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        return f"{path}: {error.strerror or error}"
+    return None
+
+
+def exit_code(report: Report, level: str) -> int:
+    """The exit code of `check`: 1 a failure at `level` or above, 3 undetermined, else 0."""
+    if level == "never":
+        return 0
+    counted = LEVELS[: LEVELS.index(level) + 1]
+    if any(check["status"] == "fail" and check["severity"] in counted for check in report["checks"]):
+        return 1
+    return 3 if report["summary"]["verdict"] == "undetermined" else 0
+
+
+class _Progress:
+    """A line on standard error for what takes longer than a second, on a terminal only."""
+
+    def __init__(self) -> None:
+        from time import monotonic
+
+        self._clock, self._shown = monotonic, False
+        self._start = monotonic()
+
+    def say(self, text: str) -> None:
+        """Shows what is being done."""
+        if sys.stderr.isatty() and self._clock() - self._start > 1:
+            self._shown = True
+            print(f"\r\x1b[K{text[:70]}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Takes the line away."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    """`passdoctor explain CHECK`."""
+    from doctor.knowledge.explain import explain
+
+    print(explain(options.check, options.rules))
+    return 0
+
+
+def _rules(options: argparse.Namespace) -> int:
+    """`passdoctor rules list|lint`."""
+    if options.action == "list":
+        from doctor.knowledge.explain import listing
+
+        print(listing(options.rules))
+        return 0
+    from doctor.lint import lint
+
+    problems = lint(options.rules)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        print("rules: no problem found")
+    return USAGE if problems else 0
+
+
+def _case(options: argparse.Namespace) -> int:
+    """`passdoctor case INPUT`."""
+    from doctor.case import write_case
+
+    text = write_case(options.input, options.check, options.device, options.expect)
+    if options.output is None:
+        print(text, end="")
+        return 0
+    problem = _save(Path(options.output), text.encode())
+    if problem:
+        _complain(problem)
+    return USAGE if problem else 0

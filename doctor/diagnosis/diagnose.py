@@ -1,0 +1,116 @@
+"""From facts to a diagnosis: findings, causes, verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doctor.diagnosis import engine, targets
+from doctor.diagnosis import finding as f
+from doctor.diagnosis.finding import Cause, Diagnosis, Finding, Row, Target
+
+if TYPE_CHECKING:
+    from doctor.facts.host import Host
+    from doctor.facts.pci import Device
+
+ESSENTIAL_HOST = ("iommu-active", "interrupt-remapping")
+ESSENTIAL_TARGET = ("group-isolation", "vfio-bound")
+_RANK = {name: rank for rank, name in enumerate(f.SEVERITIES)}
+
+
+def diagnose(host: Host, rules: list[dict[str, Any]], devices: tuple[str, ...] = ()) -> Diagnosis:
+    """Judges `host` by the compiled `rules`; `devices` are what `--device` names.
+
+    Raises `doctor.diagnosis.targets.UnknownDevice`.
+    """
+    aims = targets.find(host, devices)
+    findings = engine.run(host, rules, aims)
+    return Diagnosis(
+        verdict=verdict(findings, None, aims),
+        findings=tuple(findings),
+        causes=tuple(causes(findings)),
+        targets=tuple(aims),
+        rows=tuple(_rows(host, findings, aims)),
+        notes=host.evidence.notes,
+    )
+
+
+def causes(findings: list[Finding]) -> list[Cause]:
+    """The failed findings that no other failed finding explains, the one to treat first first.
+
+    Ordered by the worst severity that each explains, then by depth in the graph, then by rule order. A
+    finding explains another only for the same device or from the host.
+    """
+    failed = [found for found in findings if found.status == f.FAIL]
+    parents = {index: _parents(failed, found) for index, found in enumerate(failed)}
+    roots = [index for index in range(len(failed)) if not parents[index]]
+    result: list[tuple[tuple[int, int, int], Cause]] = []
+    for root in roots:
+        below = _below(root, parents)
+        explained = [failed[index] for index in below]
+        worst = min(_RANK[found.severity] for found in [failed[root], *explained])
+        result.append(((worst, -len(explained), root), Cause(failed[root], tuple(explained))))
+    return [cause for _, cause in sorted(result, key=lambda pair: pair[0])]
+
+
+def _parents(failed: list[Finding], found: Finding) -> list[int]:
+    """The failed findings that explain `found`."""
+    return [
+        index
+        for index, other in enumerate(failed)
+        if other is not found and other.check in found.after and other.device in (None, found.device)
+    ]
+
+
+def _below(root: int, parents: dict[int, list[int]]) -> list[int]:
+    """Every finding that `root` explains, directly or through another, in rule order."""
+    reached = {root}
+    grew = True
+    while grew:
+        more = {index for index, above in parents.items() if index not in reached and reached & set(above)}
+        reached |= more
+        grew = bool(more)
+    return sorted(reached - {root})
+
+
+def verdict(findings: list[Finding], device: str | None, aims: list[Target]) -> str:
+    """The verdict for one device with its host, or for everything if `device` is None."""
+    about = [found for found in findings if device is None or found.device in (None, device)]
+    if any(found.status == f.FAIL and found.severity == "blocker" for found in about):
+        return "not-ready"
+    essential = [found for found in about if found.check in ESSENTIAL_HOST or found.check in ESSENTIAL_TARGET]
+    if any(found.status == f.UNKNOWN for found in essential):
+        return "undetermined"
+    return "ready"
+
+
+def _rows(host: Host, findings: list[Finding], aims: list[Target]) -> list[Row]:
+    """A row for every device of the host."""
+    wanted = {target.address: target for target in aims}
+    base = verdict([found for found in findings if found.device is None], None, [])
+    rows = []
+    for device in host.pci.all():
+        if device.address in wanted:
+            rows.append(Row(device.address, verdict(findings, device.address, aims), wanted[device.address].because))
+        else:
+            rows.append(Row(device.address, *_would_take(host, device, base, findings)))
+    return rows
+
+
+def _would_take(host: Host, device: Device, base: str, findings: list[Finding]) -> tuple[str, str]:
+    """What passing a device that is no target would take, in words."""
+    if not device.is_endpoint:
+        return "not-ready", "a bridge cannot be passed through"
+    if base == "not-ready":
+        return "not-ready", "the host's own obstacles come first"
+    if not device.group.known or device.group.value is None:
+        return "undetermined", "its IOMMU group is not known"
+    members = host.pci.members(device.group.value)
+    others = [d for d in members if d.slot != device.slot and d.is_endpoint]
+    if others:
+        names = ", ".join(d.address for d in others[:4]) + (", …" if len(others) > 4 else "")
+        return "undetermined", f"shares IOMMU group {device.group.value} with {names}"
+    if not members.complete:
+        return "undetermined", f"IOMMU group {device.group.value} is not fully listed"
+    if device.driver.known and device.driver.value not in (None, "vfio-pci"):
+        return base, f"would be bound to vfio-pci instead of {device.driver.value}"
+    return base, "alone in its IOMMU group"

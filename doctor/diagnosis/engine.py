@@ -1,0 +1,184 @@
+"""Evaluates the compiled rules over a host's facts. It contains no knowledge of any single check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doctor.diagnosis import finding as f
+from doctor.diagnosis.evaluate import evaluate, fill, fill_value, truth
+from doctor.diagnosis.finding import Finding, Target
+from doctor.facts.binding import TargetFacts
+from doctor.facts.fact import Fact
+
+if TYPE_CHECKING:
+    from doctor.facts.host import Host
+
+Rule = dict[str, Any]
+
+
+class HostScope(dict[str, Any]):
+    """The names that a rule sees: groups of facts, each read when it is first asked for."""
+
+    def __init__(self, host: Host) -> None:
+        """`host` supplies what is not in the mapping yet."""
+        super().__init__()
+        self._host = host
+
+    def __missing__(self, name: str) -> Any:
+        return self._host.lookup(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The group of facts `name`."""
+        return self[name] if name in self else self._host.lookup(name)
+
+
+def run(host: Host, rules: list[Rule], targets: list[Target], known: frozenset[str] = frozenset()) -> list[Finding]:
+    """The findings of all `rules`, in their order. A gate that fails makes every other rule not applicable."""
+    gates = [rule for rule in rules if rule["gate"]]
+    findings = [found for rule in gates for found in _host_rule(host, rule)]
+    closed = any(found.status == f.FAIL for found in findings)
+    facts = _target_facts(host, targets)
+    for rule in rules:
+        if rule["gate"]:
+            continue
+        if closed:
+            findings.append(_finding(rule, None, f.NOT_APPLICABLE, HostScope(host), Fact(None), "This machine cannot be judged from here."))
+        else:
+            findings += _judge(host, rule, facts)
+    return findings
+
+
+def _target_facts(host: Host, targets: list[Target]) -> list[TargetFacts]:
+    known = {target.address: target.managed for target in targets}
+    return [TargetFacts(host, t.address, t.because, t.managed, known) for t in targets]
+
+
+def _judge(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:
+    """A rule's findings by its scope."""
+    if rule["scope"] == "target":
+        return [_one(rule, target.address, _with(host, target=target)) for target in targets]
+    if rule["scope"] == "event":
+        return _event_rule(host, rule)
+    return _host_rule(host, rule)
+
+
+def _host_rule(host: Host, rule: Rule) -> list[Finding]:
+    return [_one(rule, None, HostScope(host))]
+
+
+def _event_rule(host: Host, rule: Rule) -> list[Finding]:
+    """One finding for each device that the rule's events name; without an event, none for anybody."""
+    chosen: dict[str | None, Any] = {}
+    for name in rule["events"]:
+        for event in host.log.all(name):
+            scope = _with(host, event=event)
+            if rule["where"] is not None and truth(evaluate(rule["where"], scope)) is not True:
+                continue
+            named = event.lookup("device")
+            chosen.setdefault(named.value if isinstance(named, Fact) else None, event)
+    if not chosen:
+        scope = HostScope(host)
+        passed = evaluate(rule["pass"], scope) if rule["pass"] is not None else Fact(False)
+        status = f.PASS if truth(passed) is True else f.NOT_APPLICABLE
+        return [_finding(rule, None, status, scope, passed)]
+    if len(chosen) > 1:
+        chosen.pop(None, None)
+    return [_one(rule, device, _with(host, event=event), Fact(True, (event.source,))) for device, event in chosen.items()]
+
+
+def _with(host: Host, **names: Any) -> HostScope:
+    scope = HostScope(host)
+    scope.update(names)
+    return scope
+
+
+def _one(rule: Rule, device: str | None, scope: HostScope, symptom: Fact | None = None) -> Finding:
+    """The finding of a rule in a scope. `symptom` is what an event rule fails by, unless it says more."""
+    if rule["when"] is not None:
+        applies = evaluate(rule["when"], scope)
+        held = truth(applies)
+        if held is False:
+            return _finding(rule, device, f.NOT_APPLICABLE, scope, applies)
+        if held is None:
+            status = f.UNKNOWN if rule["kind"] == "state" else f.NOT_APPLICABLE
+            return _finding(rule, device, status, scope, applies)
+    fails = evaluate(rule["fail"], scope) if rule["fail"] is not None else symptom
+    if fails is not None and truth(fails) is True:
+        return _finding(rule, device, f.FAIL, scope, _joined(fails, symptom))
+    passes = evaluate(rule["pass"], scope) if rule["pass"] is not None else Fact(False)
+    value = truth(passes)
+    if value is True:
+        return _finding(rule, device, f.PASS, scope, passes)
+    if rule["kind"] == "symptom":
+        return _finding(rule, device, f.NOT_APPLICABLE, scope, fails or passes)
+    if value is False and fails is None:
+        return _finding(rule, device, f.FAIL, scope, passes)
+    missing = passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
+    return _finding(rule, device, f.UNKNOWN, scope, missing)
+
+
+def _joined(fails: Fact, symptom: Fact | None) -> Fact:
+    """What fails, with the event's own line first."""
+    if symptom is None or fails is symptom:
+        return fails
+    return fails._replace(sources=tuple(dict.fromkeys(symptom.sources + fails.sources)))
+
+
+def _choose(choices: list[Any], scope: HostScope) -> Any:
+    """The first of [condition, value] whose condition is true or that has none."""
+    for condition, value in choices:
+        if condition is None or truth(evaluate(condition, scope)) is True:
+            return value
+    return None
+
+
+def _finding(rule: Rule, device: str | None, status: str, scope: HostScope, fact: Fact, detail: str | None = None) -> Finding:
+    """The finding with its texts filled in."""
+    if detail is None:
+        parts = _choose(rule["detail"].get(status) or [], scope)
+        detail = fill(parts, scope) if parts else ""
+    remedy = tuple(_remedies(rule, scope)) if status == f.FAIL else ()
+    wanted = tuple(rule["wanted"]) or fact.wanted
+    return Finding(
+        check=rule["id"],
+        device=device,
+        status=status,
+        severity=_choose(rule["severity"], scope) or "advice",
+        weak=bool(fact.weak),
+        title=rule["title"],
+        detail=detail,
+        why=rule["why"],
+        sources=fact.sources[:8] if status in (f.PASS, f.FAIL) or status == f.UNKNOWN else (),
+        wanted=wanted if status == f.UNKNOWN else (),
+        remedy=remedy,
+        references=tuple(rule["references"]),
+        after=tuple(rule["after"]),
+    )
+
+
+def _remedies(rule: Rule, scope: HostScope) -> list[dict[str, Any]]:
+    """The structured steps whose conditions hold, their texts filled in; `else: true` after none held."""
+    chosen: list[dict[str, Any]] = []
+    for entry in rule["remedy"]:
+        if entry["when"] is not None and truth(evaluate(entry["when"], scope)) is not True:
+            continue
+        step = dict(entry["step"])
+        if step.pop("otherwise", False) and chosen:
+            continue
+        chosen.append(_filled(step, scope))
+    return chosen
+
+
+def _filled(value: Any, scope: HostScope) -> Any:
+    """A structure with every marked text in it filled; a list inside a list is spliced in."""
+    if isinstance(value, dict):
+        if set(value) == {"text"} and isinstance(value["text"], list):
+            return fill_value(value["text"], scope)
+        return {key: _filled(item, scope) for key, item in value.items()}
+    if isinstance(value, list):
+        result: list[Any] = []
+        for item in value:
+            filled = _filled(item, scope)
+            result += filled if isinstance(filled, list) else [filled]
+        return result
+    return value

@@ -1,0 +1,152 @@
+"""Which devices somebody means to hand to a guest, and how that is seen."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from doctor.diagnosis.finding import Target
+
+if TYPE_CHECKING:
+    from doctor.facts.host import Host
+    from doctor.facts.pci import Device
+
+_DEVICE = re.compile(r"(?:([0-9a-fA-F]{4,6}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?")
+_IDS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
+_HELD = ("vfio-pci", "pci-stub", "vfio_pci", "pci_stub")
+# What a driver_override names when a guest is meant.
+_ERRORS = (
+    ("qemu_not_viable", "QEMU refused it"),
+    ("vfio_node_missing", "QEMU could not open its group"),
+    ("vfio_permission", "QEMU may not open its group"),
+    ("qemu_device_error", "an error of QEMU names it"),
+    ("rmrr_refused", "the kernel refused to hand it over"),
+)
+
+
+class UnknownDevice(ValueError):
+    """`--device` names no device of the evidence. The message holds the candidates."""
+
+
+def find(host: Host, asked: tuple[str, ...]) -> list[Target]:
+    """The targets: those of `asked` (as `--device` takes them) alone, else all that the evidence shows.
+
+    Raises UnknownDevice.
+    """
+    if asked:
+        found: dict[str, Target] = {}
+        for text in asked:
+            for device in _asked(host, text):
+                managed = _managed(host, device)
+                found.setdefault(device, Target(device, f"--device {text}", False, managed))
+        return list(found.values())
+    return list(_seen(host).values())
+
+
+def _asked(host: Host, text: str) -> list[str]:
+    """The addresses that one `--device` means."""
+    devices = host.pci.all()
+    if _IDS.fullmatch(text):
+        same = [d.address for d in devices if d.ids == text.lower()]
+        if same:
+            return same
+    else:
+        found = _DEVICE.fullmatch(text)
+        if found:
+            domain, bus, slot, function = found.groups()
+            address = f"{(domain or '0000').lower()}:{bus.lower()}:{slot.lower()}"
+            if function is not None:
+                if host.pci.get(f"{address}.{function}") is not None or not host.pci.complete:
+                    return [f"{address}.{function}"]
+            else:
+                functions = [d.address for d in host.pci.slot(address) if d.is_endpoint]
+                if functions:
+                    return functions
+    raise UnknownDevice(f"--device {text}: {_candidates(devices)}")
+
+
+def _candidates(devices: list[Device]) -> str:
+    """The devices somebody could have meant, in one line."""
+    likely = [d for d in devices if candidate(d)] or [d for d in devices if d.is_endpoint]
+    if not likely:
+        return "the input shows no PCI device at all"
+    names = ", ".join(f"{d.address.removeprefix('0000:')} {d.ids or d.kind}" for d in likely[:12])
+    return f"no such device; candidates: {names}" + (", …" if len(likely) > 12 else "")
+
+
+def candidate(device: Device) -> bool:
+    """Whether people pass this kind of device: GPU, NIC, NVMe, HBA, USB controller, audio, accelerator."""
+    class_ = device.class_ or ""
+    return class_[:2] in ("03", "02", "12") or class_ in ("0108", "0107", "0104", "0c03", "0403", "0106", "0b40")
+
+
+def _seen(host: Host) -> dict[str, Target]:
+    """The targets that the evidence itself shows, the strongest reason first."""
+    found: dict[str, Target] = {}
+    for vm in host.virtual_machines:
+        for passed in vm.devices:
+            for address in _addresses(host, passed.address, passed.whole_slot):
+                because = f"{passed.key} of {vm.label} names it"
+                _add(found, Target(address, because, False, vm.managed))
+    for device in host.pci.all():
+        if device.driver.known and device.driver.value in _HELD and device.is_endpoint:
+            _add(found, Target(device.address, f"it is bound to {device.driver.value}", False, False))
+        elif device.override and device.override in _HELD:
+            _add(found, Target(device.address, f"its driver_override is {device.override}", False, False))
+    _by_error(host, found)
+    _by_ids(host, found)
+    return found
+
+
+def _add(found: dict[str, Target], target: Target) -> None:
+    """Keeps the first reason, but a manager that binds by itself counts whoever names it first."""
+    known = found.get(target.address)
+    if known is None:
+        found[target.address] = target
+    elif target.managed and not known.managed:
+        found[target.address] = known._replace(managed=True)
+
+
+def _addresses(host: Host, address: str, whole_slot: bool) -> list[str]:
+    """The functions that a VM's configuration means."""
+    if not whole_slot:
+        return [address]
+    return [d.address for d in host.pci.slot(address) if d.is_endpoint] or [address + ".0"]
+
+
+def _managed(host: Host, address: str) -> bool:
+    """Whether a VM manager binds the device by itself when the guest starts."""
+    return any(vm.managed and address in _addresses(host, p.address, p.whole_slot) for vm in host.virtual_machines for p in vm.devices)
+
+
+def _by_error(host: Host, found: dict[str, Target]) -> None:
+    """Devices that an error about giving them away names; an error with a group alone means its endpoints."""
+    groups: list[str] = []
+    for name, because in _ERRORS:
+        for event in host.log.all(name):
+            device = event.lookup("device")
+            if device is not None and getattr(device, "value", None):
+                _add(found, Target(device.value, because, False, False))
+            elif event.fields.get("group") and name != "rmrr_refused":
+                groups.append(event.fields["group"])
+    for number in groups:
+        if not number.isdigit():
+            continue
+        members = [d for d in host.pci.members(int(number)) if d.is_endpoint]
+        if not any(d.address in found for d in members):
+            for device in members:
+                _add(found, Target(device.address, f"QEMU refused its IOMMU group {number}", True, False))
+
+
+def _by_ids(host: Host, found: dict[str, Target]) -> None:
+    """Devices whose id is configured: those whose slot bears another sign, or all of them if none does."""
+    wanted = host.binding.wanted
+    if not wanted.known:
+        return
+    source = wanted.sources[0].path if wanted.sources else "the configuration"
+    for ids in wanted.value:
+        same = [d for d in host.pci.with_ids(ids) if d.is_endpoint]
+        slots = {address.rpartition(".")[0] for address in found}
+        signed = [d for d in same if d.slot in slots]
+        for device in signed or same:
+            _add(found, Target(device.address, f"its id {ids} is in an ids= list ({source})", False, False))

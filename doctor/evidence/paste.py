@@ -1,0 +1,175 @@
+"""The paste opener: a text as somebody posted it, split into pieces of evidence.
+
+A block belongs to the command above it; without one, to the file that a heading names; without that,
+each line is told by its shape. What no reader claims stays, as `text/other`.
+"""
+
+from __future__ import annotations
+
+from doctor.evidence import clean, commands, shapes
+from doctor.evidence.commands import Command
+from doctor.evidence.types import ABSENT, CUT, DENIED, EXCERPT, FILTERED, WHOLE, Evidence, Line, Piece
+
+OTHER = "text/other"
+_MISSING = ("No such file or directory", "没有那个文件或目录", "Datei oder Verzeichnis nicht gefunden")
+_DENIED = ("Operation not permitted", "Permission denied", "不允许的操作", "权限不够")
+
+
+def open_paste(data: bytes, name: str) -> Evidence:
+    """The evidence in a paste; `name` is what citations call the file. Never raises for any bytes.
+
+    >>> e = open_paste(b"root@pve:~# dmesg | grep -e DMAR\\n[ 0.05] DMAR: IOMMU enabled\\nroot@pve:~#", "p.txt")
+    >>> e.pieces("cmd/dmesg")[0].text, e.pieces("cmd/dmesg")[0].terms, e.pieces("cmd/dmesg")[0].first_line
+    ('[ 0.05] DMAR: IOMMU enabled', ('DMAR',), 2)
+    """
+    splitter = _Splitter(name)
+    for line in clean.lines(clean.decode(data)):
+        splitter.take(line)
+    splitter.close(end=True)
+    return Evidence("paste", name, splitter.pieces)
+
+
+class _Splitter:
+    """Walks the lines once and cuts them into blocks."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.pieces: list[Piece] = []
+        self.command: Command | None = None  # whose output the block is
+        self.prompted = False  # whether a full prompt stood before it
+        self.path: str | None = None  # of the block
+        self.state = EXCERPT
+        self.lines: list[Line] = []
+
+    def take(self, line: Line) -> None:
+        """One more line."""
+        text = line.text
+        if shapes.fence(text):
+            self.close()
+            self.command = None
+            return
+        found = shapes.shape(text)
+        typed = commands.prompt(text) if found is None or "@" in text[:80] or text.lstrip()[:1] in "$#" else None
+        if typed is not None and not (found is not None and found.path == "etc/default/grub"):
+            self.begin_command(typed, line)
+            return
+        named = None if self._comment(text) else shapes.heading(text)
+        if named is not None and not (self.path or "").startswith("cmd/iommu") and not self._listing():
+            self.close()
+            self.command, self.path, self.state = None, named, EXCERPT
+            return
+        self.add(line, found)
+
+    def _comment(self, text: str) -> bool:
+        """Whether the line is a comment inside a file that a command prints."""
+        inside = self.command is not None and (self.path or "").startswith(("etc/", "boot/", "usr/"))
+        return inside and text.lstrip().startswith("#")
+
+    def _listing(self) -> bool:
+        return bool(self.path and self.path.endswith("/"))
+
+    def begin_command(self, typed: tuple[str, bool], line: Line) -> None:
+        """A command line: its output follows."""
+        self.close(end=typed[1])
+        text, self.prompted = typed
+        if not text:
+            self.command, self.path = None, None
+            return
+        written = commands.writes(text)
+        if written is not None:
+            path, content = written
+            self.pieces.append(Piece(path, content, self.name, line.number, text, EXCERPT))
+            self.command, self.path = None, None
+            return
+        self.command = commands.parse(text)
+        self.path, self.state = self.command.path, self._state(self.command)
+
+    @staticmethod
+    def _state(command: Command) -> str:
+        if not command.exact or command.cut:
+            return CUT if command.cut else EXCERPT
+        return FILTERED if command.terms else WHOLE
+
+    def add(self, line: Line, found: shapes.Shape | None) -> None:
+        """A line of a block, or the first of another one."""
+        if not line.text.strip():
+            self.lines.append(line)
+            return
+        if self._belongs(line.text, found):
+            self.lines.append(line)
+            return
+        path = found.path if found is not None else OTHER
+        if self.path != path or self.command is not None:
+            command = self.command if self.command is not None and self.command.path is None else None
+            self.close()
+            self.command, self.path, self.state = command, path, EXCERPT
+            if command is not None:
+                self.command = None
+                self.state = self._state(command) if command.exact and path in ("cmd/lspci-nnk", "cmd/dmesg") else EXCERPT
+        self.lines.append(line)
+
+    def _belongs(self, text: str, found: shapes.Shape | None) -> bool:
+        """Whether a line is part of the present block."""
+        if self.path is None:
+            return False
+        if found is not None and found.path == self.path:
+            return True
+        if self.path == "cmd/lspci-nnk" and shapes.device_detail(text) and (found is None or not _starts_block(found)):
+            return True
+        if self.command is not None and self.command.path is not None:
+            return found is None or not found.strong or not _foreign(self.path, found.path)
+        if self.path == OTHER or self.path.startswith(("cmd/", "text/")):
+            return found is None and self.path == OTHER
+        return found is None or not found.strong or not _foreign(self.path, found.path)
+
+    def close(self, end: bool = False) -> None:
+        """Ends the block; `end` means that a prompt follows, so that even an empty output says something."""
+        lines, path = self.lines, self.path
+        self.lines = []
+        while lines and not lines[-1].text.strip():
+            lines = lines[:-1]
+        while lines and not lines[0].text.strip():
+            lines = lines[1:]
+        command = self.command
+        if lines and path is not None:
+            self.pieces.append(self._piece(path, lines, command))
+        elif path is not None and command is not None and end and self.prompted and not lines and command.path:
+            self.pieces.append(Piece(path, "", self.name, None, command.text, self.state, command.terms, command.ignore_case))
+        self.path = None if command is None else path
+
+    def _piece(self, path: str, lines: list[Line], command: Command | None) -> Piece:
+        """The block as a piece; an error message of the command becomes a state."""
+        text = "\n".join(line.text for line in lines)
+        state, reason = self.state, None
+        if command is not None and command.path and len(lines) <= 2:
+            if any(word in text for word in _MISSING) and not path.startswith("cmd/messages"):
+                state, reason = ABSENT, lines[0].text.strip()
+                path = "sys/kernel/iommu_groups/" if path == "cmd/iommu-groups" else path
+            elif any(word in text for word in _DENIED) and path in ("cmd/dmesg", "cmd/journalctl-k", "proc/iomem"):
+                state, reason = DENIED, lines[0].text.strip()
+        typed = command.text if command is not None else None
+        terms = command.terms if command is not None else ()
+        fold = command.ignore_case if command is not None else False
+        return Piece(path, text, self.name, lines[0].number, typed, state, terms, fold, 0, reason)
+
+
+def _starts_block(found: shapes.Shape) -> bool:
+    return found.strong and found.path != "cmd/lspci-nnk"
+
+
+_FAMILIES = (
+    ("cmd/dmesg", "cmd/journalctl-k", "cmd/messages", "var/log/", "proc/cmdline"),
+    ("etc/modprobe.d/", "etc/modules", "etc/modules-load.d/", "etc/initramfs-tools/", "usr/lib/modprobe.d/", "etc/dracut", "etc/mkinitcpio"),
+    ("etc/pve/", "cmd/messages"),
+    ("proc/modules", "cmd/lsmod"),
+    ("boot/", "etc/kernel/cmdline", "proc/cmdline", "etc/default/grub"),
+    ("cmd/virsh-dumpxml", "etc/libvirt/"),
+    ("cmd/update-grub", "cmd/messages", "cmd/proxmox-boot-tool"),
+    ("cmd/lspci-nnk", "cmd/iommu-groups", "cmd/messages"),
+    ("sys/", "cmd/iommu-groups"),
+)
+
+
+def _foreign(path: str, other: str) -> bool:
+    """Whether a line shaped like `other` cannot be part of output that belongs to `path`."""
+    return not any(path.startswith(family) and other.startswith(family) for family in _FAMILIES)

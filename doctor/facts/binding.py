@@ -1,0 +1,381 @@
+"""What is configured to keep devices for guests, and what stands around a device: joined facts.
+
+Companion, neighbour and twin are defined in docs/glossary.md; which drivers VFIO accepts in a group is
+linux drivers/iommu/iommu.c (iommu_group_claim_dma_owner) and, before 5.19, drivers/vfio/vfio.c.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from doctor.evidence.types import Source
+from doctor.facts.cmdline import slip
+from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.facts.modprobe import Modprobe
+from doctor.facts.modprobe import ids as configured_ids
+
+if TYPE_CHECKING:
+    from doctor.facts.host import Host
+    from doctor.facts.pci import Device
+
+_VFIO_NAMES = ("vfio", "vfio_pci", "vfio_iommu_type1", "vfio_virqfd", "vfio_pci_core", "pci_stub")
+_YES = ("1", "y", "Y", "yes", "on", "true")
+
+
+class Binding:
+    """Host-wide facts of binding."""
+
+    SHOWN = (
+        "ids", "stub_ids", "unmatched_ids", "meant_ids", "misspelt_modules", "virqfd", "unsafe_interrupts", "ignores_msrs", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, host: Host) -> None:
+        """Reads from the other facts of `host`."""
+        self._host = host
+
+    @cached_property
+    def ids(self) -> Fact:
+        """The ids that vfio-pci is configured to take."""
+        return self._ids("vfio-pci")
+
+    @cached_property
+    def stub_ids(self) -> Fact:
+        """The ids that pci-stub is configured to take."""
+        return self._ids("pci-stub")
+
+    @cached_property
+    def wanted(self) -> Fact:
+        """Both lists together."""
+        facts = [fact for fact in (self.ids, self.stub_ids) if fact.known and fact.value]
+        if not facts:
+            return self.ids
+        return Fact(Listing(dict.fromkeys(i for f in facts for i in f.value)), tuple(s for f in facts for s in f.sources))
+
+    def _ids(self, driver: str) -> Fact:
+        words = self._host.cmdline.words
+        raws: Fact = words._replace(value=tuple(word.raw for word in words.value)) if words.known else words
+        found = configured_ids(self._host.modprobe, raws, driver)
+        logged = self._host.log.all("vfio_ids") if driver == "vfio-pci" else []
+        if (not found.known or not found.value) and logged:
+            ids = [f"{e.fields.get('vendor', '')}:{e.fields.get('device_id', '')}".lower() for e in logged]
+            return Fact(Listing(dict.fromkeys(ids)), tuple(event.source for event in logged))
+        if not found.known:
+            return found
+        items = [f"{one.vendor}:{one.device}".lower() for one in found.value]
+        return found._replace(value=Listing(dict.fromkeys(items)))
+
+    @cached_property
+    def unmatched_ids(self) -> Fact:
+        """Configured ids that no device has; where the listing is partial, those one slip away from a device's."""
+        wanted, pci = self.wanted, self._host.pci
+        present = {device.ids for device in pci.all() if device.ids}
+        if not wanted.known or not present:
+            return wanted if not wanted.known else unknown("cmd/lspci-nnk")
+        missing = [ids for ids in wanted.value if ids not in present]
+        if not pci.complete:
+            missing = [ids for ids in missing if self.meant(ids) is not None]
+        return Fact(Listing(missing, pci.complete, ("cmd/lspci-nnk",)), wanted.sources)
+
+    @property
+    def meant_ids(self) -> Listing:
+        """The devices' ids that were probably meant by those that match nothing."""
+        unmatched = self.unmatched_ids
+        found = [self.meant(ids) for ids in unmatched.value] if unmatched.known else []
+        return Listing(device.ids for device in found if device is not None)
+
+    def meant(self, ids: str) -> Device | None:
+        """The device whose id is one slip away from `ids` and that no configured id names."""
+        wanted = set(self.wanted.value) if self.wanted.known else set()
+        for device in self._host.pci.all():
+            if device.ids and device.ids not in wanted and device.ids[:5] == ids[:5] and _near(device.ids, ids):
+                return device
+        return None
+
+    @cached_property
+    def misspelt_modules(self) -> Listing:
+        """Modules to be loaded at boot whose name is one slip away from a VFIO module's."""
+        found = []
+        for load in self._host.modprobe.loads:
+            name = load.module
+            if name not in _VFIO_NAMES and not name.startswith("#"):
+                near = next((known for known in _VFIO_NAMES if len(name) > 4 and slip(name, known)), None)
+                if near is not None:
+                    found.append(Misspelt(name, near, load.source))
+        return Listing(found)
+
+    @cached_property
+    def virqfd(self) -> Fact:
+        """The lists that name vfio_virqfd."""
+        loads = [load for load in self._host.modprobe.loads if load.module == "vfio_virqfd"]
+        missing = self._host.log.all("virqfd_missing")
+        sources = tuple(load.source for load in loads) + tuple(event.source for event in missing)
+        return Fact(bool(loads or missing), sources)
+
+    @cached_property
+    def unsafe_interrupts(self) -> Fact:
+        """Whether `allow_unsafe_interrupts` is set: in sysfs, on the command line, in modprobe.d."""
+        evidence = self._host.evidence
+        for module in ("vfio_iommu_type1", "iommufd"):
+            piece = evidence.last(f"sys/module/{module}/parameters/allow_unsafe_interrupts")
+            if piece is not None and piece.text.strip() in _YES:
+                return self._where_set(piece.cite(0, f"{module}.allow_unsafe_interrupts = {piece.text.strip()}"))
+        option = self._host.modprobe.option("vfio_iommu_type1", "allow_unsafe_interrupts")
+        if option.known and option.value is not None and str(option.value) in _YES:
+            return option._replace(value=True)
+        given: Any = self._host.cmdline.lookup("unsafe_interrupts")
+        if isinstance(given, Fact) and given.known and given.value:
+            return given._replace(value=True)
+        return Fact(False)
+
+    def _where_set(self, source: Source) -> Fact:
+        """The setting as it is, with the file that sets it if that is seen."""
+        option = self._host.modprobe.option("vfio_iommu_type1", "allow_unsafe_interrupts")
+        more = option.sources if option.known and option.value is not None else ()
+        return Fact(True, (*more, source))
+
+    @cached_property
+    def ignores_msrs(self) -> Fact:
+        """Whether KVM is told to ignore MSRs."""
+        option = self._host.modprobe.option("kvm", "ignore_msrs")
+        if option.known and option.value is not None and str(option.value) in _YES:
+            return option._replace(value=True)
+        given: Any = self._host.cmdline.lookup("ignores_msrs")
+        return given._replace(value=True) if isinstance(given, Fact) and given.known and given.value else Fact(False)
+
+
+class Misspelt:
+    """A module's name as configured and as meant."""
+
+    SHOWN = ("given", "meant")
+
+    def __init__(self, given: str, meant: str, source: Source) -> None:
+        """`source` is the line of the list."""
+        self.given, self.meant = Fact(given, (source,)), Fact(meant, (source,))
+
+    def __str__(self) -> str:
+        return f"{self.given.value} (meant: {self.meant.value})"
+
+
+def read(host: Host) -> Binding:
+    """The binding facts of `host`."""
+    return Binding(host)
+
+
+def _near(given: str, meant: str) -> bool:
+    """Whether two ids differ by one character, or by two whose places are swapped.
+
+    >>> _near("10de:1f09", "10de:10f9"), _near("1106:3403", "1106:3483"), _near("10de:1e04", "10de:10f9")
+    (True, True, False)
+    """
+    return len(given) == len(meant) and (slip(given, meant) or sorted(given) == sorted(meant) and _differ(given, meant) == 2)
+
+
+def _differ(given: str, meant: str) -> int:
+    return sum(1 for a, b in zip(given, meant, strict=True) if a != b)
+
+
+class TargetFacts:
+    """A device that is meant for a guest, with what stands around it."""
+
+    SHOWN = (
+        "address", "device", "ids", "name", "kind", "driver", "group", "group_known", "members", "companions", "neighbours",
+        "obstacles", "on_vfio", "managed", "because", "whole_slot", "in_ids", "twins", "not_viable", "no_group_node",
+        "vms", "vm", "functions", "host_drivers", "brief", "boot_vga", "wanted_ids", "unbound_companions", "addresses",
+    )  # fmt: skip
+
+    def __init__(self, host: Host, address: str, because: str, managed: bool, targets: dict[str, bool]) -> None:
+        """`targets` maps every target's address to whether a VM manager binds it by itself."""
+        self._host, self.address, self.because, self.managed = host, address, because, managed
+        self._targets = targets
+        self.device: Device | None = host.pci.get(address)
+
+    @property
+    def brief(self) -> str:
+        """The device in words."""
+        return self.device.brief if self.device is not None else self.address
+
+    @property
+    def name(self) -> str:
+        """Its name, else its kind."""
+        return (self.device.name or self.device.kind) if self.device is not None else "device"
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return self.device.kind if self.device is not None else "device"
+
+    @property
+    def ids(self) -> Fact:
+        """vendor:device."""
+        return Fact(self.device.ids) if self.device is not None and self.device.ids else unknown("cmd/lspci-nnk")
+
+    @property
+    def driver(self) -> Fact:
+        """The driver that holds it now."""
+        return self.device.driver if self.device is not None else unknown("cmd/lspci-nnk")
+
+    @property
+    def on_vfio(self) -> Fact:
+        """Whether it is bound to a VFIO driver or pci-stub."""
+        return self.device.on_vfio if self.device is not None else unknown("cmd/lspci-nnk")
+
+    @property
+    def boot_vga(self) -> bool:
+        """Whether the firmware drew its picture on it."""
+        return bool(self.device is not None and self.device.boot_vga)
+
+    @property
+    def group(self) -> Fact:
+        """The number of its IOMMU group."""
+        return self.device.group if self.device is not None else unknown("cmd/iommu-groups")
+
+    @property
+    def members(self) -> Listing:
+        """All devices of its group, itself included."""
+        group = self.group
+        if not group.known or group.value is None:
+            return Listing((), False, ("cmd/iommu-groups",))
+        return self._host.pci.members(group.value)
+
+    @property
+    def functions(self) -> Listing:
+        """All functions of its slot that go with it, itself first: the device as a card."""
+        own = [self.device] if self.device is not None else []
+        return Listing([*own, *self.companions])
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of these functions."""
+        return tuple(device.address for device in self.functions) or (self.address,)
+
+    @cached_property
+    def companions(self) -> Listing:
+        """Other functions of the slot with another class, in its group or presumed so."""
+        own = self.device
+        if own is None:
+            return Listing((), False, ("cmd/lspci-nnk",))
+        found = [d for d in self._host.pci.slot(self.address) if d.address != own.address and self._goes_along(own, d)]
+        return Listing(found, bool(found) or self._slot_seen(), ("cmd/lspci-nnk",))
+
+    def _slot_seen(self) -> bool:
+        """Whether a listing shows every function of the slot."""
+        group = self.group
+        listed = group.known and group.value is not None and self._host.pci.members(group.value).complete
+        return self._host.pci.complete or bool(listed)
+
+    @staticmethod
+    def _goes_along(own: Device, other: Device) -> bool:
+        """Whether a function of the same slot is part of the same card."""
+        if other.class_ is None or own.class_ is None or other.class_ == own.class_ or other.is_bridge:
+            return False
+        if not (own.group.known and other.group.known) or own.group.value == other.group.value:
+            return True
+        picture = own.class_.startswith("03") and (own.ids or "").startswith("1002:")
+        return picture and other.class_ == "0403" and (other.ids or "").startswith("1002:")
+
+    @property
+    def unbound_companions(self) -> Listing:
+        """Companions that a host driver holds and that no VM manager will take."""
+        return Listing(
+            d for d in self.companions if d.acceptable.value is False and not self._targets.get(d.address, False)
+        )
+
+    @cached_property
+    def neighbours(self) -> Listing:
+        """The other endpoints of the group that are not part of the card and go to no guest along with it."""
+        members = self.members
+        companions = {device.address for device in self.companions}
+        found = [
+            d
+            for d in members
+            if d.address != self.address
+            and d.address not in companions
+            and d.address not in self._targets
+            and (d.class_ or "")[:4] not in ("0604", "0609", "0600")
+            and not (d.physfn and d.physfn == self.address)
+        ]
+        return Listing(found, members.complete, members.wanted)
+
+    @property
+    def obstacles(self) -> Listing:
+        """Neighbours that a host driver holds; QEMU's refusal proves it of those whose driver is not seen."""
+        refused = bool(self.not_viable)
+        found = []
+        for device in self.neighbours:
+            value = device.acceptable.value
+            if value is False or value is UNKNOWN and refused:
+                found.append(device)
+        return Listing(found, self.neighbours.complete, self.neighbours.wanted)
+
+    @property
+    def not_viable(self) -> Fact:
+        """QEMU's refusal of its group."""
+        group = self.group
+        events = [
+            event
+            for event in self._host.log.all("qemu_not_viable")
+            if self._names_me(event) or (group.known and event.fields.get("group") == str(group.value))
+        ]
+        return Fact(Listing(events), tuple(event.source for event in events[:2]))
+
+    @property
+    def no_group_node(self) -> Fact:
+        """QEMU's complaint that /dev/vfio/N of its group does not exist: nothing in it is bound to vfio-pci."""
+        group = self.group
+        events = [
+            event
+            for event in self._host.log.all("vfio_node_missing")
+            if self._names_me(event) or (group.known and event.fields.get("group") == str(group.value))
+        ]
+        return Fact(Listing(events), tuple(event.source for event in events[:2]))
+
+    def _names_me(self, event: Any) -> bool:
+        """Whether an event's line names this device, in its hole or elsewhere."""
+        named = event.lookup("device")
+        if isinstance(named, Fact):
+            return bool(named.value == self.address)
+        return "=" + self.address in event.text or "=" + self.address.partition(":")[2] in event.text
+
+    @property
+    def in_ids(self) -> Fact:
+        """Whether a configured id is this device's."""
+        wanted = self._host.binding.wanted
+        if not wanted.known or self.device is None or self.device.ids is None:
+            return wanted if not wanted.known else unknown("cmd/lspci-nnk")
+        return wanted._replace(value=self.device.ids in wanted.value)
+
+    @property
+    def wanted_ids(self) -> tuple[str, ...]:
+        """The ids of the whole card."""
+        return tuple(dict.fromkeys(d.ids for d in self.functions if d.ids))
+
+    @property
+    def twins(self) -> Listing:
+        """Devices of other slots with the same configured id, that a host driver holds or the host boots with."""
+        if self.device is None or not self.device.ids or self.in_ids.value is not True:
+            return Listing()
+        twins = [d for d in self._host.pci.with_ids(self.device.ids) if d.slot != self.device.slot]
+        return Listing(d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga)
+
+    @property
+    def host_drivers(self) -> tuple[str, ...]:
+        """The host drivers that could take the card: those that hold it and those that lspci names for it."""
+        names = [d.driver.value for d in self.functions if d.driver.known and d.driver.value]
+        names += [module for d in self.functions for module in d.modules]
+        taken = ("vfio-pci", "vfio_pci", "pci-stub", "pcieport")
+        return tuple(dict.fromkeys(str(name) for name in names if name not in taken))
+
+    @property
+    def vms(self) -> Listing:
+        """The VMs whose configuration names it."""
+        slot = self.address.rpartition(".")[0]
+        return Listing(vm for vm in self._host.virtual_machines if any(p.address in (self.address, slot) for p in vm.devices))
+
+    @property
+    def vm(self) -> Any:
+        """The VM that names it and whose configuration most wants a look; None if no VM does."""
+        return next((vm for vm in self.vms if vm.problems), next(iter(self.vms), None))
+
+
+__all__ = ["Binding", "Modprobe", "TargetFacts", "read"]

@@ -1,0 +1,181 @@
+"""`Host`: all facts of an input, each group read when somebody first asks for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from doctor.evidence.types import Evidence, Source
+from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing
+
+if TYPE_CHECKING:
+    from doctor.facts import boot as boot_facts
+    from doctor.facts import modprobe as modprobe_facts
+    from doctor.facts import platform as platform_facts
+    from doctor.facts.binding import Binding
+    from doctor.facts.cmdline import Cmdline
+    from doctor.facts.iommu import Iommu
+    from doctor.facts.machine import Machine
+    from doctor.facts.messages import Log
+    from doctor.facts.modules import Modules
+    from doctor.facts.pci import Pci
+    from doctor.facts.pending import Pending
+    from doctor.facts.vm import Machine as Vm
+
+
+class Host:
+    """The facts of one host. Rules see the names in `SHOWN`."""
+
+    SHOWN = (
+        "machine", "vendor", "events", "cmdline", "configured", "iommu", "modules", "modprobe", "boot", "platform",
+        "kernel", "vms", "binding", "pci", "pending",
+    )  # fmt: skip
+
+    def __init__(self, evidence: Evidence, knowledge: dict[str, Any]) -> None:
+        """`knowledge` is the compiled rules.json: its messages and parameters are needed here."""
+        self.evidence, self._knowledge = evidence, knowledge
+
+    @cached_property
+    def log(self) -> Log:
+        """The log's events."""
+        from doctor.facts.messages import Log
+
+        return Log(self.evidence, self._knowledge["messages"])
+
+    @property
+    def events(self) -> Log:
+        """The log, as rules name it."""
+        return self.log
+
+    @cached_property
+    def pci(self) -> Pci:
+        """Devices and groups."""
+        from doctor.facts.pci import Pci
+
+        return Pci(self.evidence, self.log)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """CPU and kind of machine."""
+        from doctor.facts.machine import read
+
+        bridges = [
+            ((d.ids or "").partition(":")[0], d.source)
+            for d in self.pci.all()
+            if d.class_ == "0600" and d.ids and d.source
+        ]
+        return read(self.evidence, self.log, bridges)
+
+    @cached_property
+    def vendor(self) -> Fact:
+        """The CPU's vendor, if need be guessed by the parameter that somebody set."""
+        from doctor.facts.iommu import guessed_vendor
+
+        return guessed_vendor(self.machine, self.cmdline, self.log)
+
+    @cached_property
+    def boot(self) -> boot_facts.Boot:
+        """Bootloader and configured command line."""
+        from doctor.facts import boot
+
+        return boot.read(self.evidence)
+
+    @cached_property
+    def platform(self) -> platform_facts.Platform:
+        """Distribution, kernel, VM manager."""
+        from doctor.facts import platform
+
+        return platform.read(self.evidence)
+
+    @cached_property
+    def modprobe(self) -> modprobe_facts.Modprobe:
+        """Module options, blacklists, modules loaded at boot."""
+        from doctor.facts import modprobe
+
+        return modprobe.read(self.evidence)
+
+    @cached_property
+    def configured(self) -> Cmdline:
+        """The command line of the next boot, as far as the files show it."""
+        from doctor.facts.cmdline import Cmdline, split
+
+        words = self.boot.configured
+        if words.known:
+            cited = words.sources[0] if words.sources else None
+            parsed = tuple(word for text in words.value for word in split(str(text), _best(words.sources, str(text)) or cited))
+            words = words._replace(value=parsed, weak=True)
+        return Cmdline(words, self._knowledge["parameters"])
+
+    @cached_property
+    def running(self) -> Cmdline:
+        """The command line that the running kernel was given."""
+        from doctor.facts.cmdline import Cmdline, running
+
+        lines = [(event.fields.get("line", ""), event.source) for event in self.log.all("command_line")]
+        return Cmdline(running(self.evidence, lines), self._knowledge["parameters"])
+
+    @property
+    def cmdline(self) -> Cmdline:
+        """The running command line; while it is unknown, the configured one, weakly."""
+        return self.running if self.running.words.known else self.configured
+
+    @cached_property
+    def iommu(self) -> Iommu:
+        """The layers of the IOMMU."""
+        from doctor.facts.iommu import read
+
+        return read(self.evidence, self.log, self.machine, self.cmdline, self.pci)
+
+    @cached_property
+    def modules(self) -> Modules:
+        """Kernel modules."""
+        from doctor.facts.modules import read
+
+        return read(self.evidence, self.pci.all(), self.log)
+
+    @cached_property
+    def kernel(self) -> Fact:
+        """The kernel's version as a tuple of two numbers."""
+        return self.platform.kernel_version
+
+    @cached_property
+    def vms(self) -> Listing:
+        """Virtual machines that are given PCI devices."""
+        from doctor.facts.vm import read
+
+        return Listing(read(self.evidence, self.log), self.evidence.complete, ("etc/pve/qemu-server/",))
+
+    @property
+    def virtual_machines(self) -> list[Vm]:
+        """The same, for Python."""
+        return list(self.vms)
+
+    @cached_property
+    def binding(self) -> Binding:
+        """What is configured to bind devices to VFIO, joined with the devices."""
+        from doctor.facts.binding import read
+
+        return read(self)
+
+    @cached_property
+    def pending(self) -> Pending:
+        """The next boot's command line against the running one."""
+        from doctor.facts.pending import read
+
+        return read(self.running, self.boot, self._knowledge["parameters"])
+
+    def lookup(self, name: str) -> Any:
+        """A group of facts by its name."""
+        return getattr(self, name) if name in self.SHOWN else None
+
+    def contradictions(self) -> list[Contradiction]:
+        """Sources that disagree."""
+        return [*self.pci.contradictions, *self.iommu.contradictions]
+
+
+def _best(sources: tuple[Source, ...], text: str) -> Source | None:
+    """The citation whose own line holds the text."""
+    return next((source for source in sources if text in source.text), None)
+
+
+__all__ = ["UNKNOWN", "Host"]

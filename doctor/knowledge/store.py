@@ -1,0 +1,122 @@
+"""Loads the compiled knowledge: from the wheel, else from the user's cache, else by compiling once.
+
+The cache holds JSON only, is keyed by the content of the rule files, is written atomically, and is
+ignored unless the effective user owns it and nobody else may write it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent.parent
+SHIPPED = PACKAGE / "data" / "rules.json"
+CHECKOUT = PACKAGE.parent / "rules"
+
+
+def rules_folder() -> Path:
+    """The folder of the rules' sources: the checkout's, else the copy inside the wheel."""
+    return CHECKOUT if (CHECKOUT / "messages").is_dir() else PACKAGE / "data" / "rules"
+
+
+def load(extra: str | None = None) -> dict[str, Any]:
+    """The compiled knowledge; `extra` names a file or folder with rules of the user's own, which add to it.
+
+    A rule of `extra` replaces one with the same id. Raises `doctor.knowledge.compile.KnowledgeError`.
+    """
+    known = _base()
+    if extra is None:
+        return known
+    from doctor.knowledge.compile import KnowledgeError, compile_rules
+
+    path = Path(extra)
+    if not path.exists():
+        raise KnowledgeError(f"{extra}: no such file or folder of rules")
+    own = {rule["id"]: rule for rule in compile_rules(path)}
+    rules = [own.pop(rule["id"], rule) for rule in known["rules"]] + list(own.values())
+    return {**known, "rules": rules}
+
+
+def _base() -> dict[str, Any]:
+    """What ships with the program."""
+    if not (CHECKOUT / "messages").is_dir() and SHIPPED.is_file():
+        return _parse(SHIPPED.read_bytes())
+    folder = rules_folder()
+    cache = _cache_file(_fingerprint(folder))
+    known = _cached(cache)
+    if known is None:
+        from doctor.knowledge.compile import compile_folder
+
+        known = compile_folder(folder)
+        _remember(cache, known)
+    return known
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    return value
+
+
+def _fingerprint(folder: Path) -> str:
+    """A hash of the names and contents of all rule files and of the compiler itself."""
+    from hashlib import sha256
+
+    digest = sha256()
+    sources = [Path(root) / name for root, _, names in os.walk(folder) for name in names if name.endswith(".yaml")]
+    here = Path(__file__).parent
+    for path in [*sorted(sources), here / "compile.py", here / "lower.py"]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:24]
+
+
+def _cache_file(key: str) -> Path | None:
+    """Where the cache of `key` belongs; None where the user has no home."""
+    base = os.environ.get("XDG_CACHE_HOME") or ""
+    if not base.startswith("/"):
+        home = os.environ.get("HOME") or ""
+        if not home.startswith("/"):
+            return None
+        base = home + "/.cache"
+    return Path(base) / "passdoctor" / f"rules-{key}.json"
+
+
+def _cached(path: Path | None) -> dict[str, Any] | None:
+    """The cache's content if it is there, ours, and writable by nobody else."""
+    if path is None:
+        return None
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            return None
+        try:
+            return _parse(file.read())
+        except ValueError:
+            return None
+
+
+def _remember(path: Path | None, known: dict[str, Any]) -> None:
+    """Writes the cache atomically; a cache that cannot be written is no error."""
+    if path is None:
+        return
+    from tempfile import mkstemp
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(known, file, ensure_ascii=False, separators=(",", ":"))
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError:
+        return

@@ -1,0 +1,150 @@
+"""Builds the one `Report` value from everything's results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doctor.collect.catalogue import ask_for
+
+if TYPE_CHECKING:
+    from doctor.diagnosis.finding import Diagnosis, Finding
+    from doctor.evidence.types import Source
+    from doctor.facts.fact import Fact
+    from doctor.facts.host import Host
+    from doctor.report.model import Check, Citation, Device, Plan, Remedy, Report, Summary, Wanted
+
+SCHEMA_VERSION = "1.0"
+_STATUSES = ("pass", "fail", "unknown", "not-applicable", "waived")
+
+
+def build(
+    host: Host,
+    diagnosis: Diagnosis,
+    remedies: list[list[Remedy]],
+    plan: Plan,
+    harmless: list[tuple[Source, str]],
+    version: str,
+) -> Report:
+    """The report. `remedies` are those of `diagnosis.findings`, in the same order."""
+    evidence = host.evidence
+    checks = [_check(found, steps) for found, steps in zip(diagnosis.findings, remedies, strict=True)]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "passdoctor", "version": version},
+        "subject": {"kind": evidence.kind, "source": evidence.source, "collected_at": evidence.collected_at},
+        "platform": {
+            "distribution": _text(host.platform.distribution),
+            "hypervisor": _text(host.platform.hypervisor),
+            "kernel": _text(host.platform.kernel),
+            "bootloader": _text(host.boot.loader),
+            "cpu_vendor": _text(host.machine.vendor),
+            "board": _text(host.machine.board),
+        },
+        "profile": "passthrough",
+        "summary": _summary(diagnosis),
+        "targets": [
+            {"address": t.address, "because": t.because, "confidence": "weak" if t.weak else "strong"}
+            for t in diagnosis.targets
+        ],
+        "causes": [
+            {
+                "check": cause.finding.check,
+                "device": cause.finding.device,
+                "explains": [{"check": found.check, "device": found.device} for found in cause.explains],
+            }
+            for cause in diagnosis.causes
+        ],
+        "checks": checks,
+        "harmless": [{**_cite(source), "why": why} for source, why in harmless],
+        "contradictions": [
+            {"fact": c.fact, "evidence": [_cite(source) for source in c.sources], "resolved": c.resolved}
+            for c in host.contradictions()
+        ],
+        "plan": plan,
+        "devices": _devices(host, diagnosis),
+        "notes": list(diagnosis.notes),
+    }
+
+
+def _text(fact: Fact) -> str | None:
+    """A fact's value as text; None while it is unknown."""
+    return str(fact.value) if fact.known and fact.value is not None else None
+
+
+def _cite(source: Source) -> Citation:
+    return {"path": source.path, "source": source.source, "line": source.line, "text": source.text}
+
+
+def _check(found: Finding, remedies: list[Remedy]) -> Check:
+    return {
+        "id": found.check,
+        "device": found.device,
+        "status": found.status,
+        "severity": found.severity,
+        "confidence": "weak" if found.weak else "strong",
+        "title": found.title,
+        "detail": found.detail,
+        "why": found.why,
+        "evidence": [_cite(source) for source in found.sources],
+        "wanted": _wanted(found),
+        "remedy": remedies,
+        "references": list(found.references),
+    }
+
+
+def _wanted(found: Finding) -> list[Wanted]:
+    """The evidence that would settle an unknown; one command once."""
+    wanted: dict[str, Wanted] = {}
+    for path in found.wanted:
+        command = ask_for(path) or ("cat /" + path if not path.startswith("cmd/") else path[4:])
+        wanted.setdefault(command, {"path": path, "command": command})
+    return list(wanted.values())
+
+
+def _summary(diagnosis: Diagnosis) -> Summary:
+    counts: dict[str, Any] = {status.replace("-", "_"): 0 for status in _STATUSES}
+    for found in diagnosis.findings:
+        counts[found.status.replace("-", "_")] += 1
+    return {"verdict": diagnosis.verdict, "headline": headline(diagnosis), **counts}  # type: ignore[typeddict-item]
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """The verdict in one sentence."""
+    names = ", ".join(target.address.removeprefix("0000:") for target in diagnosis.targets[:3])
+    names += ", …" if len(diagnosis.targets) > 3 else ""
+    what = f"{names} can" if names else "this host can pass devices to virtual machines:"
+    if diagnosis.verdict == "ready":
+        return f"{names} can be given to a guest" if names else "This host can pass devices to virtual machines"
+    if diagnosis.verdict == "undetermined":
+        about = names or "this host"
+        missing = sum(1 for found in diagnosis.findings if found.status == "unknown")
+        return f"What was read does not settle whether {about} can be passed through; {missing} checks are open"
+    first = next((cause.finding for cause in diagnosis.causes), None)
+    because = f": {first.title[0].lower() + first.title[1:]} - no" if first else ""
+    return (f"{what.removesuffix(' can')} cannot be given to a guest yet" if names else "This host cannot pass devices yet") + because
+
+
+def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
+    wanted = {target.address for target in diagnosis.targets}
+    rows: list[Device] = []
+    for row in diagnosis.rows:
+        device = host.pci.get(row.address)
+        if device is None:
+            continue
+        group = device.group.value if device.group.known else None
+        members = [m.address for m in host.pci.members(group) if m.address != row.address] if group is not None else []
+        rows.append(
+            {
+                "address": row.address,
+                "ids": device.ids,
+                "class": device.class_,
+                "name": device.name,
+                "driver": device.driver.value if device.driver.known else None,
+                "group": group,
+                "group_members": members,
+                "target": row.address in wanted,
+                "verdict": row.verdict,
+                "because": row.because,
+            }
+        )
+    return rows

@@ -1,0 +1,65 @@
+"""The report as one HTML file that needs nothing else and may load nothing else."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from doctor.report import view as arrangement
+from doctor.report.places import template_folder
+from doctor.report.words import Words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from doctor.report.model import Report
+
+# Long enough for any line that a person wrote, short enough that no log line fills a page.
+LINE_LENGTH = 1000
+PRINTED_LENGTH = 300  # laying out a long line costs more than its tail is worth on paper
+
+
+def render(report: Report) -> str:
+    """The report as a page for a browser: light and dark, phone to wide screen, and for its printer."""
+    folder = template_folder()
+    style = _read(folder, "style.css") + _read(folder, "screen.css")
+    return fill(report, style + "@media print {\n" + _read(folder, "print.css") + "}\n")
+
+
+def fill(report: Report, style: str, printed: bool = False) -> str:
+    """The template filled in, with `style` inside it; `printed` leaves out what paper has no use for."""
+    environment = Environment(
+        loader=FileSystemLoader(template_folder()), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    view = arrangement.arrange(report)
+
+    def short(address: str) -> str:
+        return arrangement.short_address(address, view.report["devices"])
+
+    environment.filters["short"] = short
+    return environment.get_template("report.html.j2").render(
+        view=view,
+        report=view.report,
+        words=Words(),
+        place=arrangement.place,
+        clip=lambda text: arrangement.clip(text, PRINTED_LENGTH if printed else LINE_LENGTH),
+        changed_lines=arrangement.changed_lines,
+        essential_lines=arrangement.essential_lines,
+        short=short,
+        style=Markup(style),  # noqa: S704  (the project's own file, and escaping would spoil its quotes)
+        style_hash=hash_source(style),
+        printed=printed,
+    )
+
+
+def hash_source(style: str) -> str:
+    """The source expression that lets a page's policy accept this very style and no other."""
+    return "sha256-" + b64encode(sha256(style.encode()).digest()).decode()
+
+
+def _read(folder: Path, name: str) -> str:
+    return (folder / name).read_text("utf-8")

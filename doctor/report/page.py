@@ -1,0 +1,125 @@
+"""Lines of a terminal page: indented, wrapped, coloured or not.
+
+What is there to be copied, a command or the new line of a file, is never broken where a break would change
+it: a command goes on behind a backslash, and a word wider than the page is left for the terminal to wrap.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+PROSE_WIDTH = 100  # longer lines are hard to read, however wide the terminal is
+
+
+class Page:
+    """Collects lines and writes them in the end."""
+
+    def __init__(self, width: int, colour: bool) -> None:
+        """`width` in cells; with `colour`, the terminal's own sixteen, which suit light and dark."""
+        self.width = max(width, 20)
+        self._lines: list[Text] = []
+        self._out = StringIO()
+        # Everything is given, so that nothing of the environment changes what is written.
+        self._console = Console(
+            file=self._out,
+            width=self.width,
+            height=25,
+            color_system="standard" if colour else None,
+            force_terminal=colour,
+            no_color=not colour,
+            legacy_windows=False,
+            _environ={},
+        )
+
+    def text(self) -> str:
+        """All lines as one text."""
+        # Joined and unwrapped: the console then only colours, which is far quicker than line by line.
+        self._console.print(Text("\n").join(self._lines), soft_wrap=True, highlight=False)
+        written = self._out.getvalue()
+        return "\n".join(line.rstrip() for line in written.split("\n"))
+
+    def blank(self) -> None:
+        """An empty line, never two in a row."""
+        if self._lines and self._lines[-1].plain:
+            self._lines.append(Text())
+
+    def prose(
+        self, *parts: str | tuple[str, str], indent: int = 0, first: str = "", wide: bool = False
+    ) -> None:
+        """A paragraph of plain and (text, style) parts; `first` stands before it, in the indentation."""
+        text = Text.assemble(*parts)
+        width = self.width if wide else min(self.width, PROSE_WIDTH)
+        room = max(width - indent, 12)
+        for number, line in enumerate(text.wrap(self._console, room, overflow="fold")):
+            line.rstrip()
+            start = first if number == 0 else ""
+            self._lines.append(Text.assemble(start + " " * (indent - cell_len(start)), line))
+
+    def heading(self, title: str) -> None:
+        """The title of a section."""
+        self.blank()
+        self._lines.append(Text(title.upper(), style="bold"))
+
+    def kept(self, sign: str, text: str, indent: int, style: str = "") -> None:
+        """A line that is to be copied as it is, behind its sign."""
+        self._lines.append(Text.assemble(" " * indent, (sign + " ", "dim"), (text.expandtabs(), style)))
+
+    def commands(self, commands: list[str], indent: int) -> None:
+        """Commands to type, each behind a dollar sign."""
+        for command in commands:
+            lines = wrap_command(command, self.width - indent - 2)
+            for number, line in enumerate(lines):
+                self.kept("$" if number == 0 else " ", line, indent, "bold")
+
+
+def wrap_command(command: str, width: int) -> list[str]:
+    """The lines of a shell command, broken with backslashes between words only.
+
+    >>> wrap_command("grep -e 'a b' /etc/default/grub", 20)
+    ["grep -e 'a b' \\\\", '  /etc/default/grub']
+
+    Several lines, comments and here-documents mean something else when broken, and stay as they are.
+    """
+    if "\n" in command:
+        return command.expandtabs().split("\n")
+    words = shell_words(command)
+    if cell_len(command) <= width or any(word.startswith("#") for word in words):
+        return [command]
+    lines = [""]
+    for word in words:
+        candidate = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+        if cell_len(candidate) + 2 <= width or not lines[-1].strip():
+            lines[-1] = candidate
+        else:
+            lines[-1] += " \\"
+            lines.append("  " + word)
+    return lines
+
+
+def shell_words(command: str) -> list[str]:
+    r"""The words of a command as they are written, quotes included.
+
+    >>> shell_words("echo 'a b'  \"c \\\" d\" e\\ f")
+    ['echo', "'a b'", '"c \\" d"', 'e\\ f']
+    """
+    words, word, quote, escaped = [], "", "", False
+    for char in command:
+        if char == " " and not quote and not escaped:
+            if word:
+                words.append(word)
+            word = ""
+            continue
+        word += char
+        if escaped:
+            escaped = False
+        elif char == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+    return [*words, word] if word else words

@@ -1,0 +1,115 @@
+"""The report as a PDF, from the same template as the HTML."""
+
+from __future__ import annotations
+
+import gc
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from doctor.report import html
+from doctor.report.places import template_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doctor.report.model import Report
+
+_INSTALL = {
+    "debian": "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
+    "fedora": "dnf install pango",
+    "suse": "zypper install libpango-1_0-0",
+    "arch": "pacman -S pango",
+    "alpine": "apk add pango",
+}
+_FAMILIES = {
+    "ubuntu": "debian",
+    "proxmox": "debian",
+    "rhel": "fedora",
+    "centos": "fedora",
+    "opensuse": "suse",
+    "sles": "suse",
+    "archlinux": "arch",
+}
+OS_RELEASE = "/etc/os-release"
+
+
+class PangoMissing(RuntimeError):  # noqa: N818  (it names what is the matter)
+    """Pango, which sets the PDF's text, is not installed. The message says the command that installs it."""
+
+
+def render(report: Report) -> bytes:
+    """The report on A4 pages. Raises `PangoMissing` if this system cannot write PDFs yet."""
+    with _no_collection():
+        return _render(report)
+
+
+def _render(report: Report) -> bytes:
+    weasyprint = _weasyprint()
+    folder = template_folder()
+    style = "".join((folder / name).read_text("utf-8") for name in ("style.css", "print.css", "page.css"))
+    page = html.fill(report, style, printed=True)
+    document = weasyprint.HTML(string=page, url_fetcher=_refuser(weasyprint))
+    # An identifier of our own: the default one is random, and the same report shall give the same bytes.
+    name = html.hash_source(page).encode()
+    written: bytes = document.write_pdf(pdf_identifier=name)
+    return written
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Spare the search for cycles: it is a tenth of the time here, and the process ends soon after."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _refuse(url: str) -> None:
+    raise ValueError(f"a report loads nothing: {url}")
+
+
+def _refuser(weasyprint: Any) -> Any:
+    """A fetcher that fetches nothing: the page holds all it needs, and what evidence names is not loaded."""
+    # Newer releases want an heir of their own class, older ones just something to call.
+    base: Any = getattr(weasyprint.urls, "URLFetcher", object)
+
+    class Refuser(base):  # type: ignore[misc]
+        def fetch(self, url: str, *_: Any, **__: Any) -> None:
+            _refuse(url)
+
+        __call__ = fetch
+
+    return Refuser()
+
+
+def _weasyprint() -> Any:
+    try:
+        import weasyprint
+    except OSError as error:  # raised by cffi where a shared library is missing
+        raise PangoMissing(
+            f"PDF needs Pango, which is not installed on this system; install it with: {_install_command()}"
+        ) from error
+    return weasyprint
+
+
+def _install_command() -> str:
+    for name in _system_names():
+        family = _FAMILIES.get(name.split("-")[0], name.split("-")[0])
+        if family in _INSTALL:
+            command = _INSTALL[family]
+            return command if os.geteuid() == 0 else f"sudo {command}"
+    return "your package manager (the package is called pango)"
+
+
+def _system_names() -> list[str]:
+    """What the system calls itself, then what it says that it is like."""
+    try:
+        with open(OS_RELEASE, encoding="utf-8", errors="replace") as file:
+            fields = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+    except OSError:
+        return []
+    return " ".join(fields.get(key, "").strip("\"'") for key in ("ID", "ID_LIKE")).lower().split()

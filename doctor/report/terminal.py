@@ -1,0 +1,256 @@
+"""The report on a terminal: the verdict first, then what to do, then everything else in a line each.
+
+It reads in one direction, without columns or boxes, and says nothing by colour alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from doctor.report.page import Page
+from doctor.report.view import (
+    View,
+    arrange,
+    clip,
+    essential_lines,
+    place,
+    short_address,
+)
+from doctor.report.words import Words
+
+if TYPE_CHECKING:
+    from doctor.report.model import Check, Citation, Device, FileChange, Report
+    from doctor.report.view import Cause, Numbered, Question
+
+_COLOURS = {
+    "ready": "bold green",
+    "not-ready": "bold red",
+    "undetermined": "bold yellow",
+    "blocker": "bold red",
+    "risk": "bold yellow",
+    "advice": "bold cyan",
+}
+_LINES = 4  # evidence lines that a cause shows
+_LINE_LENGTH = 300
+_OTHERS = 8  # devices that are no targets
+_IN = 3
+
+
+def render(report: Report, *, width: int | None = None, colour: bool | None = None) -> str:
+    """The report as text.
+
+    Without `width`, that of the terminal; without `colour`, colours if standard output is a terminal and
+    `NO_COLOR` is not set. What goes to a file should say `colour=False`.
+    """
+    view = arrange(report)
+    page = Page(_width() if width is None else width, _wants_colour() if colour is None else colour)
+    printer = _Printer(view, page, Words())
+    for section in (printer.head, printer.causes, printer.rest_of_plan, printer.unknowns, printer.rest):
+        section()
+    return page.text()
+
+
+def _width() -> int:
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns or 80)
+    except (OSError, ValueError, AttributeError):
+        return 80
+
+
+def _wants_colour() -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+class _Printer:
+    """Writes the sections of one report to a page."""
+
+    def __init__(self, view: View, page: Page, words: Words) -> None:
+        self.view, self.page, self.words, self.report = view, page, words, view.report
+
+    def name(self, check: Check) -> str:
+        """A check's title, with its device."""
+        where = check["device"]
+        return f"{check['title']} ({self.short(where)})" if where else check["title"]
+
+    def short(self, address: str) -> str:
+        return short_address(address, self.report["devices"])
+
+    # The sections, in order
+
+    def head(self) -> None:
+        """The verdict, the targets, the input."""
+        words, summary = self.words, self.report["summary"]
+        verdict = summary["verdict"]
+        self.page.prose((words(verdict), _COLOURS.get(verdict, "bold")), ": ", (summary["headline"], "bold"))
+        self.page.blank()
+        self.page.prose((words("examined"), "bold"), "" if self.view.examined else ": " + words("no-target"))
+        for target in self.view.examined:
+            self.target(target.address, target.device, target.because, target.confidence)
+        subject, system = self.report["subject"], self.report["platform"]
+        known = (system["distribution"], system["kernel"], system["bootloader"], system["board"])
+        parts = [f"{words('kind-' + subject['kind'])} {subject['source']}".strip(), *filter(None, known)]
+        self.page.prose((words("input"), "bold"), ": " + " · ".join(dict.fromkeys(parts)))
+
+    def target(self, address: str, row: Device | None, because: str, confidence: str) -> None:
+        words = self.words
+        verdict = row["verdict"] if row else ""
+        guessed = f"{words('guessed')}: " if confidence == "weak" else ""
+        self.page.prose(
+            (words(verdict), _COLOURS.get(verdict, "")),
+            "  " if verdict else "",
+            (row["name"] or row["ids"] or "") if row else "",
+            f" ({guessed}{because})" if because else "",
+            indent=len(address) + 4,
+            first=f"  {address}",
+        )
+
+    def causes(self) -> None:
+        """Each cause: what, why we know, what else it explains, what to do."""
+        if self.view.causes:
+            self.page.heading(self.words("causes" if self.view.blocked else "causes-none-blocking"))
+        for cause in self.view.causes:
+            self.cause(cause)
+            self.page.blank()
+
+    def cause(self, cause: Cause) -> None:
+        words, check = self.words, cause.check
+        severity = words(check["severity"]).upper()
+        self.page.prose(
+            (severity, _COLOURS.get(check["severity"], "bold")),
+            f" {words('fail')}: ",
+            (self.name(check), "bold"),
+            f" ({words('weak')})" if check["confidence"] == "weak" else "",
+            indent=_IN,
+            first=f"{cause.number}.",
+        )
+        if check["detail"]:
+            self.page.prose(check["detail"], indent=_IN)
+        self.evidence(check["evidence"])
+        if cause.explains:
+            names = "; ".join(map(self.name, cause.explains))
+            self.page.prose((f"{words('also-explains')} {names}", "dim"), indent=_IN)
+        self.remedy(cause)
+
+    def evidence(self, citations: list[Citation]) -> None:
+        for citation in citations[:_LINES]:
+            text, hidden = clip(citation["text"].strip() or citation["path"], _LINE_LENGTH)
+            more = self.words("characters-left-out", count=hidden) if hidden else ""
+            self.page.prose((place(citation), "cyan"), f"  {text}", (more, "dim"), indent=_IN + 2, wide=True)
+        if len(citations) > _LINES:
+            self.page.prose(self.words("more-evidence", count=len(citations) - _LINES), indent=_IN + 2)
+
+    def remedy(self, cause: Cause) -> None:
+        for step in cause.steps:
+            self.step(step)
+        for remedy in cause.remedies:
+            self.page.prose((remedy["summary"], "bold"), indent=_IN + 2, first=" " * _IN + ">")
+            self.changes(remedy["files"])
+            self.page.commands(remedy["commands"], _IN + 2)
+        if cause.shared:
+            causes = ", ".join(str(n) for n in sorted({step.causes[0] for step in cause.shared}))
+            numbers = ", ".join(str(step.number) for step in cause.shared)
+            told = self.words("same-step", count=len(cause.shared), causes=causes, numbers=numbers)
+            self.page.prose(told, indent=_IN)
+
+    def step(self, numbered: Numbered) -> None:
+        """A step of the plan with everything that is to be typed."""
+        step, words = numbered.step, self.words
+        label = words("step", number=numbered.number) + (
+            f" ({words('optional')})" if step["optional"] else ""
+        )
+        self.page.prose((f"{label}: ", "bold green"), (step["summary"], "bold"), indent=_IN)
+        self.changes(step["files"])
+        self.page.commands(step["commands"], _IN + 2)
+        if step["risk"]:
+            self.page.prose((words("risk-of-step") + ": ", "yellow"), step["risk"], indent=_IN + 2)
+
+    def changes(self, files: list[FileChange]) -> None:
+        for change in files:
+            self.page.prose((change["path"], "cyan"), indent=_IN + 2)
+            for sign, line in essential_lines(change):
+                if sign == "-":
+                    self.page.prose((line, "red"), indent=_IN + 4, first=" " * (_IN + 2) + "-", wide=True)
+                else:
+                    self.page.kept(sign, line, _IN + 2, "green")
+
+    def rest_of_plan(self) -> None:
+        """The steps that belong to no single cause, then how to verify and to undo everything."""
+        view, words, plan = self.view, self.words, self.report["plan"]
+        if not view.steps:
+            return
+        self.page.heading(words("plan-rest"))
+        for step in view.closing:
+            self.step(step)
+        for key, commands in (("verify", _to_verify(view.steps)), ("undo", _to_undo(view.steps))):
+            if commands:
+                self.page.prose((words(key) + ":", "bold"), indent=_IN)
+                self.page.commands(commands, _IN + 2)
+        for note in plan["notes"] if plan["assured"] else [words("plan-unsure"), *plan["notes"]]:
+            self.page.prose(note, indent=_IN)
+
+    def unknowns(self) -> None:
+        """What is not known, grouped by the commands that would settle it."""
+        if self.view.questions:
+            self.page.heading(self.words("unknowns"))
+        for question in self.view.questions:
+            self.question(question)
+
+    def question(self, question: Question) -> None:
+        for check in question.checks:
+            detail = f": {check['detail']}" if check["detail"] else ""
+            self.page.prose((self.name(check), "bold"), detail, indent=_IN, first="?")
+        self.page.commands([want["command"] for want in question.wanted if want["command"]], _IN + 2)
+
+    def rest(self) -> None:
+        """Everything else, a line each."""
+        words, page, report = self.words, self.page, self.report
+        page.heading(words("rest"))
+        for status in ("pass", "waived"):
+            checks = self.view.by_status[status]
+            if checks:
+                names = "; ".join(map(self.name, checks))
+                page.prose(words("count-" + status, count=len(checks)) + f": {names}.", indent=_IN, first="-")
+        skipped = len(self.view.by_status["not-applicable"])
+        if skipped:
+            page.prose(words("count-not-applicable", count=skipped) + ".", indent=_IN, first="-")
+        self.devices()
+        for line in report["harmless"]:
+            text, _ = clip(line["text"].strip(), 100)
+            told = f"{words('harmless-line')}, {place(line)}: {text}"
+            page.prose(told, (f" ({line['why']})", "dim"), indent=_IN, first="-")
+        for each in report["contradictions"]:
+            cited = ", ".join(map(place, each["evidence"]))
+            taken = words("resolved", how=each["resolved"])
+            page.prose(f"{words('contradiction')}: {each['fact']} ({cited}). {taken}", indent=_IN, first="-")
+        for note in report["notes"]:
+            page.prose(note, indent=_IN, first="-")
+
+    def devices(self) -> None:
+        """A line for each device that might be passed on next."""
+        others = self.view.candidates
+        for row in others[:_OTHERS]:
+            facts = [row["name"] or row["ids"] or "", row["driver"] or ""]
+            if row["group"] is not None:
+                facts.append(self.words("group-short", group=row["group"]))
+            told = ", ".join(filter(None, facts)) + (f": {row['because']}" if row["because"] else "")
+            self.page.prose((self.short(row["address"]), "cyan"), f"  {told}", indent=_IN, first="-")
+        hidden = len(self.view.others) - min(len(others), _OTHERS)
+        if hidden:
+            self.page.prose(self.words("devices-more", count=hidden) + ".", indent=_IN, first="-")
+
+
+def _to_verify(steps: tuple[Numbered, ...]) -> list[str]:
+    return list(dict.fromkeys(command for each in steps for command in each.step["verify"]))
+
+
+def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
+    """All commands that undo the plan, the last step first.
+
+    What several steps end with, such as rebuilding an initramfs, is typed once, after all of them.
+    """
+    commands = [command for each in reversed(steps) for command in each.step["undo"]]
+    return list(dict.fromkeys(reversed(commands)))[::-1]

@@ -1,0 +1,126 @@
+"""The report's own words, apart from any format; another language is another table like this one.
+
+A text with a bar has two forms: for one, and for any other number.
+"""
+
+from __future__ import annotations
+
+ENGLISH = {
+    # Verdicts, severities, statuses
+    "ready": "READY",
+    "not-ready": "NOT READY",
+    "undetermined": "UNDETERMINED",
+    "blocker": "blocker",
+    "risk": "risk",
+    "advice": "advice",
+    "pass": "passed",
+    "fail": "failed",
+    "unknown": "not known",
+    "not-applicable": "not applicable",
+    "waived": "waived",
+    "weak": "probably",
+    # What was examined
+    "title": "Can it be passed through?",
+    "report-of": "PCI passthrough report",
+    "examined": "Examined for",
+    "no-target": "no device in particular: nothing shows which one is meant for a guest. "
+    "Name one with --device.",
+    "input": "Input",
+    "collected": "collected {when}",
+    "guessed": "presumed",
+    "kind-host": "this host",
+    "kind-bundle": "bundle",
+    "kind-directory": "directory",
+    "kind-sosreport": "sosreport",
+    "kind-paste": "paste",
+    # Causes
+    "causes": "What stops it",
+    "causes-none-blocking": "What should be looked at",
+    "also-explains": "This also explains:",
+    "evidence": "Evidence",
+    "more-evidence": "and {count} more line|and {count} more lines",
+    "characters-left-out": "… ({count} more character)|… ({count} more characters)",
+    "step": "Step {number}",
+    "same-step": "Done together with cause {causes}: step {numbers}"
+    "|Done together with cause {causes}: steps {numbers}",
+    "plan": "What to do",
+    "plan-rest": "Then",
+    "plan-empty": "Nothing has to be done.",
+    "plan-none-unknown": "First find out what is not known: the commands below show it.",
+    "plan-none-causes": "No step could be worked out for this host; what to change is said with each cause.",
+    "plan-for": "For {platform}.",
+    "plan-unsure": "The system could not be told for certain. Compare paths and commands with yours first.",
+    "reboots": "{count} reboot in all|{count} reboots in all",
+    "no-reboot": "no reboot",
+    "optional": "optional",
+    "for-causes": "for cause {numbers}|for causes {numbers}",
+    "risk-of-step": "Risk",
+    "undo": "To undo",
+    "verify": "To verify",
+    "change": "Change",
+    # Unknown
+    "unknowns": "What is not known",
+    "unknowns-html": "What was not seen, and the commands that show it",
+    "rest": "Everything else",
+    "devices": "Devices",
+    "devices-more": "{count} more device in the other formats|{count} more devices in the other formats",
+    "devices-others": "{count} other device|{count} other devices",
+    "checks": "All checks",
+    "count-pass": "{count} passed",
+    "count-fail": "{count} failed",
+    "count-unknown": "{count} not known",
+    "count-not-applicable": "{count} not applicable",
+    "count-waived": "{count} waived",
+    "harmless": "Harmless lines",
+    "harmless-line": "Harmless",
+    "contradiction": "Contradiction",
+    "harmless-lead": "These lines look alarming and can be ignored.",
+    "contradictions": "Contradictions",
+    "contradictions-lead": "Evidence that speaks against other evidence, and which was believed.",
+    "resolved": "Taken as: {how}",
+    "notes": "Notes",
+    "why": "Why it matters",
+    "references": "References",
+    # The device table
+    "address": "Address",
+    "device": "Device",
+    "driver": "Driver",
+    "group": "Group",
+    "group-short": "group {group}",
+    "group-with": "with {members}",
+    "verdict": "Verdict",
+    "because": "Why",
+    "target": "target",
+    "no-driver": "none",
+    "judged": "How this was judged",
+    "judged-by": "Judged by",
+    "profile": "Profile",
+    "schema": "Report format",
+    "distribution": "Distribution",
+    "kernel": "Kernel",
+    "bootloader": "Bootloader",
+    "cpu_vendor": "Processor",
+    "board": "Board",
+    "private": "The report quotes lines of the input. Read it before you hand it on.",
+}
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, table: dict[str, str] | None = None, language: str = "en") -> None:
+        """Without a table: English."""
+        self.table, self.language = ENGLISH if table is None else table, language
+
+    def __call__(self, key: str, count: int | None = None, **values: object) -> str:
+        """The words for `key`, in the form for `count` if it is given, with `values` filled in.
+
+        >>> Words()("reboots", count=1), Words()("reboots", count=2)
+        ('1 reboot in all', '2 reboots in all')
+        """
+        text = self.table.get(key, key)
+        if count is not None:
+            one, _, many = text.partition("|")
+            text = many if many and count != 1 else one
+            values["count"] = count
+        return text.format(**values) if values else text

@@ -1,0 +1,232 @@
+"""Kernel parameters, brought into the file that the loader really reads, or given as its tool's command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from doctor.facts.fact import UNKNOWN
+from doctor.treatment import safe
+from doctor.treatment.files import Drafts, Part, is_current
+from doctor.treatment.outcome import make_step, step_of, verify_of
+from doctor.treatment.words import Grammar, Wish, holds, key, rewrite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from doctor.facts.boot import ConfigLine
+    from doctor.report.model import Step
+    from doctor.treatment.platforms import HostFacts, Way
+    from doctor.treatment.steps import Ask
+
+
+class Job(NamedTuple):
+    """Everything that carrying out a wish needs. `data` is the platform's file."""
+
+    facts: HostFacts
+    data: Mapping[str, Any]
+    wish: Wish
+    rules: Grammar
+
+    @property
+    def asks(self) -> list[Ask]:
+        """Who asks for a change of the command line."""
+        return [*self.wish.adds.values(), *self.wish.removes.values()]
+
+
+def kernel_steps(job: Job, way: Way) -> list[Step]:
+    """The steps that bring the wish into the configuration of one loader; none if it is there already."""
+    if not (job.wish.adds or job.wish.removes):
+        return []
+    prefix = f"If {way.when}: " if way.when else ""
+    style = way.data.get("style", "text")
+    if style == "command":
+        return _by_command(job, way, prefix)
+    if style == "text":
+        note = way.data.get("note", "")
+        text = f"{prefix}{_wanted(job)} ({way.data.get('title', way.loader)}). {note}"
+        return [make_step("kernel_parameter", text, job.asks, verify=verify_of(job.data, "kernel_parameter"))]
+    drafts = Drafts(job.facts.evidence)
+    groups = _groups(job, way)
+    for lines in groups:
+        _edit(job, way, drafts, lines)
+    if not groups:
+        _unseen(job, way, drafts)
+    return [step_of(draft, job.data.get("immutable"), prefix) for draft in drafts]
+
+
+def misplaced(job: Job) -> list[str]:
+    """Notes on parameters that stand in a file which the loader in use does not read."""
+    notes: dict[str, None] = {}
+    for line in job.facts.boot.lines:
+        for word in job.wish.adds:
+            if line.in_use is False and any(holds(have, word, job.rules) for have in line.words):
+                path = safe.words(line.path)
+                notes[f"{word} stands in /{path} already, which the boot loader in use does not read."] = None
+    return list(notes)
+
+
+def _groups(job: Job, way: Way) -> list[list[ConfigLine]]:
+    """The lines of the way's file or files that the wish is applied to together."""
+    prefix = str(way.data.get("file", "")).partition("*")[0]
+    found = [
+        line
+        for line in job.facts.boot.lines
+        if line.path.startswith(prefix)
+        and (line.effective or way.data.get("style") == "line")
+        and safe.fits("path", line.path)
+        and is_current(job.facts.evidence, line.piece)
+    ]
+    if not found:
+        return []
+    if way.data.get("style") != "options":
+        return [found]
+    paths = dict.fromkeys(line.path for line in found)
+    return [[line for line in found if line.path == path] for path in paths]
+
+
+def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
+    """Rewrite the lines of one group."""
+    if way.data.get("style") == "line":
+        # The file is to be one line: what stands on further lines joins the first.
+        joined = tuple(word for line in lines for word in line.words)
+        old: Sequence[Sequence[str]] = [joined, *([] for _ in lines[1:])]
+    else:
+        old = [line.words for line in lines]
+    new = rewrite(old, _home(lines, way), job.wish, job.rules)
+    for line, words in zip(lines, new, strict=True):
+        if list(line.words) == words:
+            continue
+        draft = drafts.of(line.piece)
+        text = _rendered(line, words, drop=way.data.get("style") == "line" and line is not lines[0])
+        if text is UNKNOWN:
+            draft.tell(f"{_inside(line)}, whose other words stay as they are on the host", line.text)
+        else:
+            draft.replace(line.at, text if isinstance(text, str) else None, line.span)
+        _credit(job, draft, list(line.words), words)
+
+
+def _home(lines: list[ConfigLine], way: Way) -> int:
+    """The line that takes what is new: the last plain assignment of the way's variable."""
+    variable = way.data.get("variable")
+    best = [at for at, line in enumerate(lines) if line.variable == variable and not line.appends]
+    some = [at for at, line in enumerate(lines) if line.variable == variable]
+    return (best or some or [0])[-1] if variable else 0
+
+
+def _rendered(line: ConfigLine, words: list[str], drop: bool) -> Any:
+    """The line with new words; None to drop it; UNKNOWN if it cannot be written anew safely."""
+    own = (f"${line.variable}", f"${{{line.variable}}}") if line.variable else ()
+    plain = all(word in own or safe.fits("parameter", word) for word in (*words, *line.words))
+    if not plain or line.span > 1 or safe.redacted(line.text) or not safe.comment_tail(line.tail):
+        return UNKNOWN
+    if drop and not words:
+        return None
+    text = " ".join(words)
+    if line.variable is None:
+        return text
+    before, _, after = line.text.partition(line.variable)
+    if before.strip() not in ("", "export"):
+        return UNKNOWN
+    if after.lstrip("+").startswith("="):
+        mark = line.quote if line.quote and not (line.quote == "'" and line.appends) else '"'
+        equals = "+=" if after.startswith("+=") else "="
+        return f"{before}{line.variable}{equals}{mark}{text}{mark}{line.tail}"
+    return f"{before}{line.variable} {text}"
+
+
+def _inside(line: ConfigLine) -> str:
+    """Where the change goes, for a line that is not written anew."""
+    if line.variable and safe.fits("module", line.variable):
+        return f"within the line that begins with {line.variable}"
+    return "within the line that holds the parameters"
+
+
+def _unseen(job: Job, way: Way, drafts: Drafts) -> None:
+    """The change of a file whose present line was not seen."""
+    path, variable = str(way.data["file"]), way.data.get("variable") or way.data.get("keyword")
+    if variable and way.data.get("style") == "shell":
+        where = f"in the line that begins with {variable}=, inside the quotes"
+    elif variable:
+        where = f"at the end of the line that begins with {variable}"
+    else:
+        where = "at the end of its one line"
+    draft = drafts.at(path)
+    missing = str(way.data.get("missing") or "")
+    draft.tell(f"{where} (the present line was not seen). {missing}".strip().rstrip("."))
+    verify = verify_of(job.data, "kernel_parameter")
+    draft.parts += [Part("kernel_parameter", f"add {w}", ask, verify) for w, ask in job.wish.adds.items()]
+    draft.parts += [
+        Part("kernel_parameter", f"remove {word} if it is there", ask, verify)
+        for word, ask in job.wish.removes.items()
+    ]
+
+
+def _wanted(job: Job) -> str:
+    """The wish in words."""
+    said = [f"add {' '.join(job.wish.adds)}"] if job.wish.adds else []
+    for optional in (False, True):
+        some = [word for word, ask in job.wish.removes.items() if ask.optional is optional]
+        if some:
+            said.append(
+                f"remove {' '.join(some)}" + (" (optional)" if optional and len(job.asks) > 1 else "")
+            )
+    return " and ".join(said)
+
+
+def _credit(job: Job, draft: Any, old: list[str], new: list[str]) -> None:
+    """Say in the draft who asked for the change of one line, and what it is."""
+    verify = verify_of(job.data, "kernel_parameter")
+    for word, ask in job.wish.adds.items():
+        if word in new and word not in old:
+            was = [gone for gone in old if key(gone) == key(word) and gone not in new]
+            instead = f" in place of {' '.join(was)}" if was and all(map(_plain, was)) else ""
+            draft.parts.append(Part("kernel_parameter", f"add {word}{instead}", ask, verify))
+        elif not any(holds(have, word, job.rules) for have in old) and draft.told:
+            draft.parts.append(Part("kernel_parameter", f"add {word}", ask, verify))
+    for word, ask in job.wish.removes.items():
+        gone = [have for have in old if key(have) == key(word) and have not in new]
+        replaced = any(key(add) == key(word) for add in new if add not in old)
+        if gone and not replaced:
+            draft.parts.append(Part("kernel_parameter", f"remove {word}", ask, verify))
+    if not draft.parts:
+        draft.parts += [
+            Part("kernel_parameter", "write all parameters on one line", ask, verify) for ask in job.asks
+        ]
+
+
+def _plain(word: str) -> bool:
+    return safe.fits("parameter", word)
+
+
+def _by_command(job: Job, way: Way, prefix: str) -> list[Step]:
+    """The command that changes every entry; nothing if the configured words already are as wanted."""
+    configured = job.facts.boot.configured
+    if configured.known and configured.value.complete and not configured.weak:
+        old = list(configured.value)
+        new = rewrite([old], 0, job.wish, job.rules)[0]
+        if new == old:
+            return []
+        # Such tools replace every value of a key that is added, so all of its values are given at once.
+        keys = {key(word) for word in new if word not in old}
+        adds = [word for word in new if key(word) in keys]
+        removes = [word for word in old if word not in new and key(word) not in keys]
+    else:
+        adds, removes = list(job.wish.adds), list(job.wish.removes)
+    adds, removes = safe.sift("parameter", adds)[0], safe.sift("parameter", removes)[0]
+    command = _command(way.data, adds, removes)
+    undo = _command(way.data, removes, adds)
+    note = f". {way.data['note']}" if way.data.get("note") else ""
+    summary = f"{prefix}{_wanted(job)}, in every boot entry{note}"
+    verify = verify_of(job.data, "kernel_parameter")
+    return [make_step("kernel_parameter", summary, job.asks, [command], undo=[undo], verify=verify)]
+
+
+def _command(data: Mapping[str, Any], adds: list[str], removes: list[str]) -> str:
+    """The platform's command with the words filled in, each quoted for the shell."""
+    said = [str(data["command"])]
+    for template, words in ((str(data["remove"]), removes), (str(data["add"]), adds)):
+        if "{words}" in template and words:
+            said.append(safe.fill(template, {"words": safe.quote(" ".join(words))}))
+        elif words:
+            said += [safe.fill(template, {"word": safe.quote(word)}) for word in words]
+    return " ".join(said)

@@ -1,0 +1,95 @@
+"""Steps that change no file of the host: firmware, a guest's configuration, literal commands, people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doctor.treatment import safe
+from doctor.treatment.outcome import make_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from doctor.report.model import Step
+    from doctor.treatment.platforms import HostFacts, Ways
+    from doctor.treatment.steps import Ask
+
+
+def firmware_step(asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mapping[str, Any]) -> Step | None:
+    """All firmware settings in one visit: the names to look for, and the menu path if it is known."""
+    vendor = _vendor(facts, data)
+    said: list[str] = []
+    verify: list[str] = []
+    held: list[Ask] = []
+    for ask in asks:
+        settings = ask.body.get("settings", ()) if isinstance(ask.body, dict) else ()
+        known = [name for name in settings if safe.fits("setting", name) and name in data.get("settings", {})]
+        held += [ask] if known else []
+        for name in known:
+            text = _setting(data["settings"][name], vendor)
+            said += [] if text in said else [text]
+            verify += data["settings"][name].get("verify", ())
+    if not said:
+        return None
+    keys = data.get("vendors", {}).get(vendor, {}).get("key")
+    key = f" ({keys} at power-on)" if keys else ""
+    uefi = facts.boot.uefi.known and facts.boot.uefi.value is True
+    commands = list(ways.data.get("firmware_reboot", ())) if uefi else []
+    summary = f"In the firmware setup{key}: " + "; ".join(said)
+    undo = ["Set them back in the firmware setup."]
+    return make_step("firmware", summary, held, commands, undo=undo, verify=verify)
+
+
+def _vendor(facts: HostFacts, data: Mapping[str, Any]) -> str | None:
+    """The key of the board's maker in the firmware file."""
+    board = facts.platform.board_vendor
+    name = str(board.value).lower() if board.known else ""
+    for vendor, entry in data.get("vendors", {}).items():
+        if any(name.startswith(word) or f" {word}" in name for word in entry["match"]):
+            return str(vendor)
+    return None
+
+
+def _setting(entry: Mapping[str, Any], vendor: str | None) -> str:
+    """One setting in words."""
+    names = ", ".join(f'"{name}"' for name in entry["look_for"])
+    text = f"set {entry['title']} to {entry['set']}; look for {names}"
+    path = entry.get("paths", {}).get(vendor)
+    if path:
+        text += f" (on boards of this maker usually under {path['path']})"
+    return f"{text}. {entry['note']}" if entry.get("note") else text
+
+
+def vm_step(ask: Ask, ways: Ways) -> Step | None:
+    """A guest's configuration, by the platform's tool."""
+    body = ask.body if isinstance(ask.body, dict) else {}
+    vm = str(body.get("vm"))
+    pairs = [(key, str(value)) for key, value in (body.get("set") or {}).items()]
+    good = [(k, v) for k, v in pairs if safe.fits("vm_key", k) and safe.fits("value", v)]
+    removes = safe.sift("vm_key", body.get("remove") or ())[0]
+    if not safe.fits("vm", vm) or not (good or removes):
+        return None
+    said = [f"set {key}: {value}" for key, value in good] + [f"remove {key}" for key in removes]
+    commands: list[str] = []
+    if (ways.data.get("vm_config") or {}).get("tool") == "qm":
+        commands = [f"qm set {vm} --{key} {safe.quote(value)}" for key, value in good]
+        commands += [f"qm set {vm} --delete {','.join(removes)}"] if removes else []
+    undo = [f"The configuration before: qm config {vm} (keep its output)"] if commands else []
+    verify = [f"qm config {vm}"] if commands else []
+    summary = f"In the configuration of VM {vm}: {'; '.join(said)}"
+    return make_step("vm_config", summary, [ask], commands, undo=undo, verify=verify)
+
+
+def run_step(ask: Ask) -> Step | None:
+    """Literal commands of a rule. What is not one line of plain ASCII is no rule's and is dropped."""
+    given = ask.body.get("commands", ()) if isinstance(ask.body, dict) else ()
+    commands = [str(one) for one in given if str(one).isascii() and safe.displayable(str(one))]
+    if not commands:
+        return None
+    return make_step("run", "Run " + ", then ".join(commands), [ask], commands)
+
+
+def person_step(ask: Ask) -> Step:
+    """What only a person can do, in words."""
+    text = ask.body.get("text") if isinstance(ask.body, dict) else ask.body
+    return make_step("person", str(text), [ask])

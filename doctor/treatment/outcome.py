@@ -1,0 +1,77 @@
+"""How a step of the plan is put together, whatever its kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doctor.treatment import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from doctor.report.model import FileChange, Step
+    from doctor.treatment.files import Draft
+    from doctor.treatment.steps import Ask
+
+
+def make_step(
+    kind: str,
+    summary: str,
+    asks: Iterable[Ask] = (),
+    commands: Sequence[str] = (),
+    files: Sequence[FileChange] = (),
+    undo: Sequence[str] = (),
+    verify: Sequence[str] = (),
+    risk: str | None = None,
+    reboot: bool = False,
+) -> Step:
+    """A step; it is optional if everybody who asks for it calls it so."""
+    held = list(asks)
+    risks = [ask.risk for ask in held if ask.risk] + ([risk] if risk else [])
+    return {
+        "kind": kind,
+        "summary": safe.words(summary),
+        "why": list(dict.fromkeys(ask.check for ask in held)),
+        "commands": list(commands),
+        "files": list(files),
+        "reboot": reboot,
+        "optional": bool(held) and all(ask.optional for ask in held),
+        "risk": safe.words(" ".join(dict.fromkeys(risks))) if risks else None,
+        "undo": list(undo),
+        "verify": list(dict.fromkeys(verify)),
+    }
+
+
+def step_of(draft: Draft, immutable: str | None = None, prefix: str = "") -> Step:
+    """The step that makes the changes of one file.
+
+    On a system whose files are written by a tool of its own, the lines are told and not written.
+    """
+    asks = [part.ask for part in draft.parts]
+    said: list[str] = []
+    for part in draft.parts:
+        optional = part.ask.optional and not all(ask.optional for ask in asks)
+        text = f"{part.summary} (optional)" if optional else part.summary
+        if text not in said:
+            said.append(text)
+    summary = "; ".join([*said, *draft.told])
+    kind = draft.parts[0].kind if draft.parts else "file"
+    verify = [command for part in draft.parts for command in part.verify]
+    if immutable:
+        lines = "; ".join(draft.added)
+        return make_step(kind, f"{prefix}{summary}. {immutable}: {lines}", asks, verify=verify)
+    change = draft.change()
+    summary = f"{prefix}{summary}, in {change['path']}"
+    return make_step(kind, summary, asks, draft.commands(), [change], draft.undo(), verify)
+
+
+def by_firmware(given: Any, uefi: bool | None) -> list[str]:
+    """Commands that a platform file gives as a list, or apart for UEFI, BIOS and the unknown case."""
+    if isinstance(given, dict):
+        return list(given.get("unknown" if uefi is None else "uefi" if uefi else "bios", ()))
+    return list(given or ())
+
+
+def verify_of(data: Mapping[str, Any], kind: str, values: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The commands by which the platform shows that a step of this kind worked."""
+    return tuple(safe.fill(command, values or {}) for command in data.get("verify", {}).get(kind, ()))

@@ -1,0 +1,201 @@
+"""The treatment plan: the remedies of all failed checks merged, for one host.
+
+Order: what people must do first, the files (each once), the loader's update, the initramfs, guests, firmware,
+one reboot, verification. Nothing here names a distribution or its commands: `rules/platforms/` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from doctor.treatment import modules, others, safe
+from doctor.treatment.files import Drafts
+from doctor.treatment.kernel import Job, kernel_steps, misplaced
+from doctor.treatment.modules import Desk
+from doctor.treatment.outcome import by_firmware, make_step, step_of
+from doctor.treatment.platforms import HostFacts, Ways, choose
+from doctor.treatment.steps import asks_of, gather
+from doctor.treatment.words import grammar, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from doctor.diagnosis.finding import Cause, Finding
+    from doctor.report.model import Plan, Remedy, Step
+    from doctor.treatment.steps import Ask
+
+__all__ = ["HostFacts", "make_plan", "remedies_for"]
+
+_NOT_A_REMEDY = frozenset(("reboot", "verify"))
+_BOOTED = frozenset(("kernel_parameter", "apply_boot_config", "bootloader", "initramfs"))
+
+
+def make_plan(
+    findings: Sequence[Finding], causes: Sequence[Cause], facts: HostFacts, platforms: Mapping[str, Any]
+) -> Plan:
+    """One plan from the remedies of every failed finding; the order of `causes` settles contradictions."""
+    return _plan(gather(findings, causes), facts, platforms)
+
+
+def remedies_for(finding: Finding, facts: HostFacts, platforms: Mapping[str, Any]) -> list[Remedy]:
+    """What one failed finding prescribes, as done on this host; nothing for any other status."""
+    asks = list(asks_of(finding))
+    if not asks:
+        return []
+    return [
+        {"kind": s["kind"], "summary": s["summary"], "commands": s["commands"], "files": s["files"]}
+        for s in _plan(asks, facts, platforms)["steps"]
+        if s["kind"] not in _NOT_A_REMEDY
+    ]
+
+
+def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Plan:
+    """The plan of some asks, in their order."""
+    ways = choose(platforms, facts)
+    notes: list[str] = []
+    drafts = Drafts(facts.evidence)
+    asks = _without_contradictions(asks, notes)
+    asks += _modules(Desk(facts, ways, drafts, notes), asks)
+    rules = grammar(platforms)
+    wish = merge([ask for ask in asks if ask.kind == "kernel_parameter"], rules)
+    job = Job(facts, ways.data, wish, rules)
+    steps = [others.person_step(ask) for ask in _of(asks, "person")]
+    steps += [step_of(draft, ways.data.get("immutable")) for draft in drafts]
+    boot_steps = _boot(job, ways, asks)
+    initramfs = _initramfs(ways, drafts, boot_steps, steps)
+    steps += boot_steps + initramfs
+    steps += [step for ask in _of(asks, "vm_config") if (step := others.vm_step(ask, ways))]
+    steps += [step for ask in _of(asks, "run") if (step := others.run_step(ask))]
+    firmware = others.firmware_step(_of(asks, "firmware"), facts, ways, platforms.get("firmware", {}))
+    steps += [firmware] if firmware else []
+    steps += _reboot(ways, steps)
+    steps += _verification(steps)
+    if _of(asks, "person") and any(step["kind"] == "bind_addresses" for step in steps):
+        notes.append("Moving a card changes addresses: examine the host again before you bind by address.")
+    all_notes = [*ways.notes, *notes, *wish.notes, *misplaced(job)] if steps else []
+    return {
+        "platform": str(ways.data.get("title", ways.stem)),
+        "assured": ways.assured,
+        "notes": [safe.words(note) for note in dict.fromkeys(all_notes)],
+        "steps": steps,
+        "reboots": sum(step["reboot"] for step in steps),
+    }
+
+
+def _of(asks: Sequence[Ask], kind: str) -> list[Ask]:
+    """The asks of one kind, each body once."""
+    found: list[Ask] = []
+    for ask in asks:
+        if ask.kind == kind and all(ask.body != other.body for other in found):
+            found.append(ask)
+    return found
+
+
+def _without_contradictions(asks: list[Ask], notes: list[str]) -> list[Ask]:
+    """Of a module that is to be loaded and not to be loaded, the earlier ask holds."""
+    said: dict[Any, Ask] = {}
+    kept: list[Ask] = []
+    for ask in asks:
+        if ask.kind not in ("load_modules", "unload_modules"):
+            kept.append(ask)
+            continue
+        names = list(ask.body) if isinstance(ask.body, (list, tuple)) else [ask.body]
+        ours = [name for name in names if said.setdefault(str(name), ask).kind == ask.kind]
+        for name in names:
+            if name not in ours:
+                holder = said[str(name)].check
+                notes.append(f"{ask.check} and {holder} disagree about the module {name}: {holder} holds.")
+        if ours:
+            kept.append(ask._replace(body=ours))
+    return kept
+
+
+def _modules(desk: Desk, asks: list[Ask]) -> list[Ask]:
+    """Carry out everything about modules; what must be done on the command line instead comes back."""
+    more = modules.bind_ids(desk, [ask for ask in asks if ask.kind == "bind_ids"])
+    modules.bind_addresses(desk, [ask for ask in asks if ask.kind == "bind_addresses"])
+    for ask in asks:
+        if ask.kind == "softdep" and isinstance(ask.body, dict):
+            before = ask.body.get("before", "vfio-pci")
+            if desk.sift("module", [before], ask):
+                modules.softdep(desk, ask, ask.body.get("drivers") or (), before)
+        elif ask.kind == "module_option":
+            modules.module_option(desk, ask)
+        elif ask.kind == "load_modules":
+            modules.load_modules(desk, ask)
+        elif ask.kind == "unload_modules":
+            modules.unload_modules(desk, ask)
+    return more
+
+
+def _boot(job: Job, ways: Ways, asks: list[Ask]) -> list[Step]:
+    """The steps about the command line, the loader's update after them."""
+    wants = [*job.asks, *_of(asks, "apply_boot_config")]
+    if not wants:
+        return []
+    uefi = job.facts.boot.uefi
+    steps: list[Step] = []
+    if len(ways.loaders) > 1:
+        steps.append(make_step("find_loader", "Find out which boot loader is in use", wants, ways.tell))
+    for way in ways.loaders:
+        made = kernel_steps(job, way)
+        apply = by_firmware(way.data.get("apply"), uefi.value if uefi.known else None)
+        undo = ["After putting files back, run the same again."] if apply else []
+        prefix = f"If {way.when}: " if way.when else ""
+        present = "" if made else ": the wanted parameters are configured already"
+        note = f". {way.data['note']}" if way.data.get("note") and way.data.get("style") != "text" else ""
+        steps += made
+        if apply or not made:
+            title = way.data.get("title", way.loader)
+            text = f"{prefix}bring the configuration of {title} into effect{present}{note}"
+            steps.append(make_step("bootloader", text, wants, apply, undo=undo, verify=["cat /proc/cmdline"]))
+    return steps
+
+
+def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step], steps: list[Step]) -> list[Step]:
+    """One rebuild, if a file that the initramfs holds is changed; none if the loader's update does it."""
+    reads = tuple(ways.tool_data.get("reads", ("etc/modprobe.d/",)))
+    touched = [draft for draft in drafts if draft.path.startswith(reads)]
+    if not touched or (ways.data.get("immutable") and not ways.data.get("rebuild")):
+        return []
+    own = ways.loaders[0].data.get("rebuild") if len(ways.loaders) == 1 else None
+    commands = list(own or ways.data.get("rebuild") or ways.tool_data.get("rebuild", ()))
+    applied = [command for step in boot_steps for command in step["commands"]]
+    if commands and all(command in applied for command in commands):
+        return []
+    asks = [part.ask for draft in touched for part in draft.parts]
+    unknown = ways.data.get("rebuild_unknown", "Build the initramfs again, by this system's own tool")
+    text = "Rebuild the initramfs, which holds copies of these files" if commands else str(unknown)
+    note = ways.tool_data.get("note")
+    undo = ["After putting files back, run the same again."] if commands else []
+    summary = f"{text}. {note}" if note and commands else text
+    return [make_step("initramfs", summary, asks, commands, undo=undo)]
+
+
+def _reboot(ways: Ways, steps: list[Step]) -> list[Step]:
+    """One reboot, if anything takes effect by it only; firmware settings are made on the way."""
+    needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED | {"firmware"}]
+    if not needs:
+        return []
+    firmware = any(step["kind"] == "firmware" for step in steps)
+    text = "Reboot once" + (", changing the firmware settings on the way" if firmware else "")
+    commands = (
+        [] if any(s["kind"] == "firmware" and s["commands"] for s in steps) else ways.data.get("reboot", ())
+    )
+    step = make_step(
+        "reboot", text, (), commands, risk="Guests and services of this host stop meanwhile.", reboot=True
+    )
+    step["why"] = list(dict.fromkeys(check for one in needs for check in one["why"]))
+    step["optional"] = all(one["optional"] for one in needs)
+    return [step]
+
+
+def _verification(steps: list[Step]) -> list[Step]:
+    """What shows afterwards that the plan worked."""
+    commands = list(dict.fromkeys(command for step in steps for command in step["verify"]))
+    if not commands:
+        return []
+    step = make_step("verify", "Verify, and examine the host again", (), commands)
+    step["why"] = list(dict.fromkeys(check for one in steps if one["verify"] for check in one["why"]))
+    step["optional"] = all(one["optional"] for one in steps if one["verify"])
+    return [step]

@@ -1,0 +1,55 @@
+"""Puts the knowledge into the wheel: its sources, the templates, and the rules compiled to one JSON file.
+
+An editable installation gets none of it: it reads the checkout, and a copy beside it would grow old.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+COPIED = ("rules", "report_templates")
+
+
+class KnowledgeHook(BuildHookInterface[BuilderConfig]):
+    """Compiles `rules/` and adds everything that a check reads to `doctor/data/`."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Add the knowledge to what the wheel holds."""
+        if version == "editable":
+            return
+        # Held by the hook, because the files must live until the wheel is written.
+        self._compiled = TemporaryDirectory(prefix="passdoctor-build-")
+        target = Path(self._compiled.name) / "rules.json"
+        self._compile(target)
+        included = {str(Path(self.root) / name): f"doctor/data/{name}" for name in COPIED}
+        build_data["force_include"].update({**included, str(target): "doctor/data/rules.json"})
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was compiled: the wheel holds it now."""
+        if version != "editable":
+            self._compiled.cleanup()
+
+    def _compile(self, target: Path) -> None:
+        sys.path.insert(0, self.root)
+        try:
+            compiler = import_module("doctor.knowledge.compile")
+        except ImportError as error:
+            self._stop(f"the compiler of the rules cannot be imported: {error}")
+        finally:
+            sys.path.remove(self.root)
+        try:
+            compiler.write(Path(self.root) / "rules", target)
+        except compiler.KnowledgeError as error:
+            self._stop(f"the rules are wrong: {error}")
+        if not target.is_file():
+            self._stop("doctor.knowledge.compile.write wrote no rules.json")
+
+    def _stop(self, why: str) -> None:
+        self.app.abort(f"passdoctor: no wheel can be built: {why}")

@@ -1,0 +1,108 @@
+"""Platform facts from hand-made evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor.evidence.types import ABSENT, Evidence, Piece
+from doctor.facts.platform import Platform, read
+
+
+def platform(**pieces: str) -> Platform:
+    """The platform of pieces given as path=text, `__` standing for `/` and `_D_` for `-`."""
+    paths = {path.replace("__", "/").replace("_D_", "-"): text for path, text in pieces.items()}
+    return read(Evidence("paste", "p.txt", [Piece(path, text, "p.txt", 10) for path, text in paths.items()]))
+
+
+@pytest.mark.parametrize(
+    ("release", "distribution", "version"),
+    [
+        ("6.8.12-9-pve", "proxmox", None),
+        ("3.10.0-1160.el7.x86_64", "rhel", "7"),
+        ("5.14.0-427.13.1.el9_4.x86_64", "rhel", "9"),
+        ("6.8.5-301.fc40.x86_64", "fedora", "40"),
+        ("6.9.1-arch1-1", "arch", None),
+        ("6.6.30-1-lts", "arch", None),
+        ("6.8.0-31-generic", "ubuntu", None),
+        ("6.4.0-150600.21-default", "opensuse", None),
+        ("6.1.0-18-amd64", "debian", None),
+        ("6.12.9+bpo-amd64", "debian", None),
+        ("6.6.32-production+truenas", "truenas", None),
+        ("6.1.79-Unraid", "unraid", None),
+        ("6.9.3-2-cachyos", "cachyos", None),
+    ],
+)
+def test_release_suffix_is_a_hint(release: str, distribution: str, version: str | None) -> None:
+    found = platform(cmd__uname_D_a=f"Linux host {release} #1 SMP x86_64 GNU/Linux")
+    assert found.kernel.value == release
+    assert found.distribution.value == distribution
+    assert (found.version.value if found.version.known else None) == version
+    assert found.distribution.sources[0][:3] == ("cmd/uname-a", "p.txt", 10)
+    certain = distribution in ("proxmox", "truenas", "unraid")
+    assert found.distribution.weak is not certain
+
+
+def test_proxmox_outranks_debians_os_release() -> None:
+    found = platform(
+        etc__os_D_release='ID=debian\nVERSION_ID="12"\n', etc__pve__qemu_D_server__100__conf="hostpci0: 01:00"
+    )
+    assert (found.distribution.value, found.version.value, found.hypervisor.value) == (
+        "proxmox",
+        "8",
+        "proxmox",
+    )
+    assert found.version.weak
+
+
+def test_pveversion_states_the_version() -> None:
+    found = platform(cmd__pveversion="pve-manager/8.2.4/faa83925c9641325 (running kernel: 6.8.8-2-pve)")
+    assert (found.version.value, found.kernel.value) == ("8.2.4", "6.8.8-2-pve")
+
+
+def test_os_release_with_kin() -> None:
+    found = platform(
+        etc__os_D_release='NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="21.3"'
+    )
+    assert (found.distribution.value, found.like.value, found.version.value) == (
+        "linuxmint",
+        ("ubuntu", "debian"),
+        "21.3",
+    )
+    assert found.distribution.sources[0].line == 11
+
+
+def test_kernel_from_a_log_and_from_the_image_name() -> None:
+    log = "[    0.0] x\n[    0.000000] Linux version 5.15.102-1-pve (build@proxmox) (gcc) #1\n"
+    assert platform(cmd__dmesg=log).kernel.value == "5.15.102-1-pve"
+    assert platform(cmd__dmesg=log).kernel.sources[0].line == 11
+    image = "[ 0.0] Command line: BOOT_IMAGE=/boot/vmlinuz-5.15.102-1-pve root=/dev/mapper/pve-root ro"
+    assert platform(cmd__dmesg=image).kernel_version.value == (5, 15)
+
+
+def test_uname_r_alone() -> None:
+    assert platform(cmd__uname_D_a="6.8.12-9-pve").kernel.value == "6.8.12-9-pve"
+
+
+def test_files_named_after_the_kernel() -> None:
+    piece = Piece("lib/modules/6.1.0-18-amd64/modules.builtin", "", "d", state=ABSENT)
+    assert read(Evidence("directory", "d", [piece])).kernel.value == "6.1.0-18-amd64"
+
+
+def test_nothing_known_names_what_would_settle_it() -> None:
+    found = platform(text__other="hello")
+    assert not found.distribution.known
+    assert found.distribution.wanted == ("etc/os-release",)
+    assert "proc/sys/kernel/osrelease" in found.kernel.wanted
+    assert not found.hypervisor.known
+
+
+def test_board_from_sysfs_and_from_the_log() -> None:
+    found = platform(sys__class__dmi__id__board_vendor="ASUSTeK COMPUTER INC.\n")
+    assert found.board_vendor.value == "ASUSTeK COMPUTER INC."
+    found = platform(cmd__dmesg="[ 0.0] DMI: Supermicro Super Server/X11SSL-F, BIOS 2.0 12/22/2016")
+    assert found.board.value == "Supermicro Super Server/X11SSL-F"
+
+
+def test_hostile_release_is_cut_at_its_pattern() -> None:
+    found = platform(cmd__uname_D_a="Linux host 6.1.0$(reboot)-pve #1")
+    assert found.kernel.value == "6.1.0"

@@ -1,0 +1,141 @@
+"""The built wheel works by itself: installed into an empty environment, away from the checkout, offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILDERS = ("build", "hatchling", "jinja2", "yaml")
+DEPENDENCIES = ("jinja2", "markupsafe", "yaml", "rich", "weasyprint")
+ANSWERS = (0, 1, 3)  # exit statuses of a check that did its work
+PASTE = "root@host:~# cat /proc/cmdline\nBOOT_IMAGE=/vmlinuz root=/dev/sda1 ro quiet\n"
+SHOW_PLACES = "import doctor, json, sys; print(json.dumps([doctor.__file__, sys.path]))"
+
+lacking = [name for name in BUILDERS if find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(lacking), reason=f"no wheel can be built without {', '.join(lacking)}")
+
+
+def run(
+    argv: Sequence[str | Path], cwd: Path, good: tuple[int, ...] = (0,), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with nothing of Python's or pip's settings from outside; show its output if it fails."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PIP_", "XDG_"))}
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=cwd,
+        env={**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode not in good:
+        pytest.fail(f"{argv}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source archive and the wheel that was built from it, as a packager builds them."""
+    out = tmp_path_factory.mktemp("dist")
+    run([sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check", "-o", out, ROOT], out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    """The wheel."""
+    (found,) = dist.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` of an environment that holds the wheel; it sees the dependencies, but not the checkout."""
+    place = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(place, with_pip=True, symlinks=True)
+    python = place / "bin" / "python"
+    run([python, "-m", "pip", "install", "--no-deps", "--no-index", wheel], place)
+    # A path in a .pth file is searched, but .pth files in it are not read: the checkout stays out.
+    homes = {
+        str(Path(spec.origin).parents[1])
+        for name in DEPENDENCIES
+        if (spec := find_spec(name)) and spec.origin
+    }
+    (site,) = place.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text("\n".join(sorted(homes)) + "\n", "utf-8")
+    return place / "bin"
+
+
+def test_wheel_ships_the_knowledge(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+        knowledge: dict[str, Any] = json.loads(archive.read("doctor/data/rules.json"))
+    assert {"messages", "rules", "platforms"} <= set(knowledge)
+    assert shipped(names, "rules") == in_checkout("rules")
+    assert shipped(names, "report_templates") == in_checkout("report_templates")
+    assert "doctor/py.typed" in names
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert not [name for name in names if name.startswith(("tests/", "tools/", "samples/", "rules/"))]
+
+
+def shipped(names: list[str], folder: str) -> set[str]:
+    """The files of a folder that the wheel holds, by their place in the checkout."""
+    return {name.removeprefix("doctor/data/") for name in names if name.startswith(f"doctor/data/{folder}/")}
+
+
+def in_checkout(folder: str) -> set[str]:
+    """The files of a folder of the checkout."""
+    return {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*") if path.is_file()}
+
+
+def test_source_archive_is_whole(dist: Path) -> None:
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {
+        "pyproject.toml",
+        "hatch_build.py",
+        "LICENSE",
+        "Makefile",
+        "constraints.txt",
+        "tools/setup.sh",
+    } <= names
+    assert "tests/product/test_wheel.py" in names
+
+
+@pytest.mark.skipif(find_spec("doctor.cli") is None, reason="there is no command line yet")
+def test_check_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "paste.txt").write_text(PASTE, "utf-8")
+    place, path = json.loads(run([installed / "python", "-c", SHOW_PLACES], tmp_path).stdout)
+    assert Path(place).is_relative_to(installed.parent)
+    assert str(ROOT) not in path
+    argv: list[str | Path] = [installed / "passdoctor", "check", "paste.txt", "--format", "json"]
+    done = run(argv, tmp_path, ANSWERS, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    report = json.loads(done.stdout)
+    assert report["subject"]["kind"] == "paste"
+    assert report["checks"]
+    # What the wheel ships is compiled already: nothing is left for a cache.
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.skipif(find_spec("doctor.cli") is None, reason="there is no command line yet")
+def test_html_finds_its_templates_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "paste.txt").write_text(PASTE, "utf-8")
+    run(
+        [installed / "passdoctor", "check", "paste.txt", "--format", "html", "-o", "report.html"],
+        tmp_path,
+        ANSWERS,
+    )
+    assert "<html" in (tmp_path / "report.html").read_text("utf-8")

@@ -1,0 +1,76 @@
+"""The registry, JSON, and the place of the templates."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doctor.report import places
+from doctor.report.formats import FORMATS, render
+from doctor.report.words import ENGLISH
+
+from .sample_report import sample_report
+
+
+def test_json_is_the_report_as_it_is() -> None:
+    assert json.loads(render(sample_report(), "json")) == sample_report()
+
+
+def test_json_is_plain_ascii() -> None:
+    text = render(sample_report(), "json")
+    assert isinstance(text, str)
+    assert text.isascii()
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_json_needs_no_other_renderer() -> None:
+    code = (
+        "import sys; from doctor.report.formats import render; render({}, 'json');"
+        "print([m for m in ('rich', 'jinja2', 'weasyprint', 'yaml') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_formats_know_what_they_write() -> None:
+    assert {name: (form.binary, form.suffix) for name, form in FORMATS.items()} == {
+        "terminal": (False, ".txt"),
+        "html": (False, ".html"),
+        "pdf": (True, ".pdf"),
+        "json": (False, ".json"),
+    }
+
+
+def test_an_unknown_format_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        render(sample_report(), "fax")
+
+
+def test_templates_are_found_in_a_checkout() -> None:
+    assert (places.template_folder() / "report.html.j2").is_file()
+
+
+def test_templates_shipped_in_the_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = tmp_path / "doctor" / "data" / "report_templates"
+    shipped.mkdir(parents=True)
+    monkeypatch.setattr(places, "__file__", str(tmp_path / "doctor" / "report" / "places.py"))
+    assert places.template_folder() == shipped
+    shipped.rmdir()
+    assert places.template_folder() == tmp_path / "report_templates"
+
+
+def test_every_word_is_there_and_used() -> None:
+    texts = [path.read_text("utf-8") for path in Path(places.__file__).parent.glob("*.py")]
+    texts += [path.read_text("utf-8") for path in places.template_folder().glob("*.j2")]
+    used = "\n".join(text for text in texts if "ENGLISH = {" not in text)
+    asked = set(re.findall(r"""\bwords\(\s*["']([a-z_-]+)["'](?! [~+])""", used))
+    assert asked <= set(ENGLISH)
+    built = ("kind-", "count-", "ready", "not-ready", "undetermined", "blocker", "risk", "advice")
+    plain = {"distribution", "kernel", "bootloader", "cpu_vendor", "board"}
+    spare = {key for key in ENGLISH if not re.search(f"[\"']{key}[\"']", used)}
+    assert {key for key in spare if not key.startswith(built)} <= plain

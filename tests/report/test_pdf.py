@@ -1,0 +1,107 @@
+"""The report as a PDF."""
+
+from __future__ import annotations
+
+import builtins
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doctor.report import pdf
+
+from .sample_report import healthy_report, sample_report
+
+
+@pytest.fixture(scope="module")
+def document() -> bytes:
+    try:
+        return pdf.render(sample_report())
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+
+
+def _text(document: bytes) -> str:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed")
+    done = subprocess.run(["pdftotext", "-layout", "-", "-"], input=document, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+def test_the_pdf_holds_what_matters(document: bytes) -> None:
+    text = " ".join(_text(document).split()).replace(" / ", "/")
+    for told in (
+        "NOT READY",
+        "the IOMMU is turned off",
+        "<script>alert('x')</script> ‹ESC›[31mred",
+        '+ GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"',
+        "update-initramfs -u -k all",
+        "根文件系统在此驱动器上",
+        "cat /proc/interrupts",
+        "4/4",
+    ):
+        assert told in text, told
+
+
+def test_the_same_report_gives_the_same_bytes(document: bytes) -> None:
+    time.sleep(1.1)  # a date of creation would count in seconds
+    assert pdf.render(sample_report()) == document
+    assert b"CreationDate" not in document
+
+
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.svg"
+    picture.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    asked: list[str] = []
+    refuse = pdf._refuse
+
+    def watch(url: str) -> None:
+        asked.append(url)
+        refuse(url)
+
+    page = f"<style>@import 'http://127.0.0.1:9/a.css'</style><img src='{picture.as_uri()}'>"
+    monkeypatch.setattr(pdf, "_refuse", watch)
+    monkeypatch.setattr("doctor.report.html.fill", lambda *_, **__: page)
+    try:
+        pdf.render(healthy_report())
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+    assert sorted(asked) == [picture.as_uri(), "http://127.0.0.1:9/a.css"]
+    with pytest.raises(ValueError, match="loads nothing"):
+        refuse("file:///etc/hostname")
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ("ID=debian\n", "apt-get install libpango"),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "apt-get install"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install"),
+        ('ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"\n', "zypper install"),
+        ("ID=arch\n", "pacman -S pango"),
+        ("ID=alpine\n", "apk add pango"),
+        ("ID=plan9\n", "your package manager"),
+        (None, "your package manager"),
+    ],
+)
+def test_without_pango_one_line_says_how_to_get_it(
+    release: str | None, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *more: Any, **options: Any) -> Any:
+        if name == "weasyprint":
+            raise OSError("cannot load library 'libpango-1.0-0'")
+        return real(name, *more, **options)
+
+    if release is not None:
+        (tmp_path / "os-release").write_text(release)
+    monkeypatch.setattr(pdf, "OS_RELEASE", str(tmp_path / "os-release"))
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(pdf.PangoMissing, match=re.escape(command)) as raised:
+        pdf.render(healthy_report())
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,157 @@
+"""The report on a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+
+from doctor.report.page import wrap_command
+from doctor.report.terminal import render
+
+from .sample_report import check, healthy_report, sample_report
+
+SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("verdict", ["ready", "not-ready", "undetermined"])
+@pytest.mark.parametrize("width", [60, 200])
+def test_the_first_line_says_the_verdict(verdict: str, width: int) -> None:
+    report = sample_report()
+    report["summary"]["verdict"] = verdict
+    first = render(report, width=width, colour=False).split("\n")[0]
+    assert first.startswith(verdict.replace("-", " ").upper() + ": ")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    for line in render(sample_report(), width=width, colour=False).split("\n"):
+        # The new line of a file, and a single word of a command, must be copied whole.
+        if not line.lstrip().startswith("+ ") and len(shlex.split(line.strip(" $\\"), posix=False)) > 1:
+            assert cell_len(line) <= width, line
+
+
+def test_at_60_columns_only_what_is_copied_is_wider() -> None:
+    wide = [
+        line for line in render(sample_report(), width=60, colour=False).split("\n") if cell_len(line) > 60
+    ]
+    assert all(line.lstrip().startswith("+ ") for line in wide), wide
+
+
+def test_no_colour_means_no_escape() -> None:
+    assert "\x1b" not in render(sample_report(), width=80, colour=False)
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    plain, coloured = (render(sample_report(), width=80, colour=colour) for colour in (False, True))
+    assert "\x1b[" in coloured
+    stripped = SEQUENCE.sub("", coloured)
+    assert [line.rstrip() for line in stripped.split("\n")] == plain.split("\n")
+
+
+class _Terminal:
+    def isatty(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.__stdout__, name)
+
+
+def test_a_terminal_gets_colour_unless_no_color_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", _Terminal())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[" in render(sample_report(), width=80)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in render(sample_report(), width=80)
+
+
+def test_a_pipe_gets_no_colour_whatever_rich_is_told() -> None:
+    code = "import json, sys; from doctor.report.terminal import render; print(render(json.load(sys.stdin)))"
+    environment = {"FORCE_COLOR": "1", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(sample_report()).encode(),
+        capture_output=True,
+        check=True,
+        env=environment,
+    )
+    assert b"NOT READY" in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
+def test_hostile_evidence_is_shown_as_text() -> None:
+    text = render(sample_report(), width=200, colour=False)
+    assert "<script>alert('x')</script> ‹ESC›[31mred‹ESC›[0m ‹U+202E›gnp.exe‹U+202C›" in text
+    assert "[bold]x[/bold]" in text
+    assert "END-OF-LONG-LINE" not in text
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
+def test_everything_is_told() -> None:
+    text = " ".join(render(sample_report(), width=200, colour=False).split())
+    for told in (
+        "forum-post.txt:12 Command line:",
+        "This also explains: DMA remapping is active",
+        "$ update-initramfs -u -k all",
+        "To verify: $ cat /proc/cmdline",
+        "$ find /sys/kernel/iommu_groups/ -type l | sort -V",
+        "2 passed: The processor can virtualise; The VFIO modules are there.",
+        "2 not applicable.",
+        "Done together with cause 1: step 1",
+        "Taken as: 6.8.12-1-pve",
+    ):
+        assert told in text, told
+
+
+def test_undoing_repeats_nothing_and_rebuilds_last() -> None:
+    report = sample_report()
+    report["plan"]["steps"][1]["undo"] = ["rm /etc/modprobe.d/passdoctor-vfio.conf", "update-grub"]
+    text = render(report, width=120, colour=False).partition("To undo:")[2]
+    assert text.index("$ rm ") < text.index("$ cp -a") < text.index("$ update-grub")
+    assert text.count("$ update-grub") == 1
+
+
+def test_an_unsure_plan_says_so() -> None:
+    report = sample_report()
+    report["plan"]["assured"] = False
+    assert "could not be told for certain" in render(report, width=200, colour=False)
+
+
+def test_a_report_without_target_or_device() -> None:
+    report = {**healthy_report(), "targets": [], "devices": [], "checks": [check("x", "unknown", "A check")]}
+    assert "no device in particular" in render(report, width=120, colour=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_broken_command_still_means_the_same(width: int) -> None:
+    command = "printf '%s\\n' \"a  b\" c\\ d 'it is' --long-option=\"x y\" | sort -r"
+    lines = wrap_command(command, width)
+    assert len(lines) > 1
+    said = [_shell(text) for text in (command, "\n".join("     " + line for line in lines))]
+    assert said[0] == said[1] != ""
+
+
+def _shell(script: str) -> str:
+    return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True).stdout
+
+
+def test_comments_and_here_documents_stay_whole() -> None:
+    assert wrap_command("# " + "word " * 30, 40) == ["# " + "word " * 30]
+    assert wrap_command("cat > x <<END\n" + "word " * 30 + "\nEND", 40)[1] == "word " * 30
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_terminal_snapshot(snapshot: SnapshotAssertion, width: int) -> None:
+    assert render(sample_report(), width=width, colour=False) == snapshot
+
+
+def test_healthy_snapshot(snapshot: SnapshotAssertion) -> None:
+    assert render(healthy_report(), width=100, colour=False) == snapshot
