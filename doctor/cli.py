@@ -106,19 +106,46 @@ def _parser() -> argparse.ArgumentParser:
     case.add_argument("input", metavar="INPUT")
     case.add_argument("--check", metavar="CHECK", help="the check that the case is for")
     case.add_argument("--device", metavar="DEVICE")
-    case.add_argument("--expect", metavar="STATUS", help="the status that it should have, if not the present one")
+    case.add_argument(
+        "--expect", metavar="STATUS", help="the status that it should have, if not the present one"
+    )
     case.add_argument("-o", "--output", metavar="FILE")
     case.set_defaults(run=_case)
     return parser
 
 
 def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    check = commands.add_parser("check", help="examine an input or this host", epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    check.add_argument("input", nargs="?", metavar="INPUT", help="bundle, directory, sosreport, paste, or - ; none: this host")
-    check.add_argument("--device", action="append", default=[], metavar="DEVICE", help="01:00.0, 01:00 (a slot) or vvvv:dddd; repeatable")
-    check.add_argument("--format", "-f", action=_Add, choices=FORMATS, dest="outputs", help="repeatable, each with its -o")
-    check.add_argument("-o", "--output", action=_Add, dest="outputs", metavar="FILE", help="where the format before it goes")
-    check.add_argument("--fail-on", choices=LEVELS, default="blocker", help="exit 1 at this severity or above (default: blocker)")
+    check = commands.add_parser(
+        "check",
+        help="examine an input or this host",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument(
+        "input",
+        nargs="?",
+        metavar="INPUT",
+        help="bundle, directory, sosreport, paste, or - ; none: this host",
+    )
+    check.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="01:00.0, 01:00 (a slot) or vvvv:dddd; repeatable",
+    )
+    check.add_argument(
+        "--format", "-f", action=_Add, choices=FORMATS, dest="outputs", help="repeatable, each with its -o"
+    )
+    check.add_argument(
+        "-o", "--output", action=_Add, dest="outputs", metavar="FILE", help="where the format before it goes"
+    )
+    check.add_argument(
+        "--fail-on",
+        choices=LEVELS,
+        default="blocker",
+        help="exit 1 at this severity or above (default: blocker)",
+    )
     check.add_argument("--rules", metavar="PATH", help="rules of your own beside the built-in ones")
     check.set_defaults(run=_check)
 

@@ -2,7 +2,8 @@
 
 Every round runs every case once, so that a busy machine slows all of them alike; medians are compared.
 The console script beside the interpreter is measured, for that is what people type. A checkout reads its
-rules through the user's cache: a first round, which is not counted, fills one of our own.
+rules through the user's cache: a first round, which is not counted, fills one of our own. Linux counts the
+memory of the process that starts a program too, so no peak is below this script's own.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
 NAME = "proxmox-no-iommu"
-MEMORY_LIMIT = 60.0  # MiB, for every case that is a check to text
+MEMORY_LIMIT = 60.0  # MiB, for every check
 ANSWERS = (0, 1, 3)  # exit statuses of a check that did its work
 
 
@@ -85,8 +86,18 @@ def cases(paste: Path, bundle: Path, out: Path) -> list[Case]:
         Case("bundle to JSON", ("check", str(bundle), "--format", "json"), 6, MEMORY_LIMIT),
         Case("paste to terminal", ("check", str(paste)), 10, MEMORY_LIMIT, True),
         Case("bundle to terminal", ("check", str(bundle)), 10, MEMORY_LIMIT, True),
-        Case("bundle to HTML", ("check", str(bundle), "--format", "html", "-o", str(out / "r.html")), 16),
-        Case("bundle to PDF", ("check", str(bundle), "--format", "pdf", "-o", str(out / "r.pdf")), 80),
+        Case(
+            "bundle to HTML",
+            ("check", str(bundle), "--format", "html", "-o", str(out / "r.html")),
+            16,
+            MEMORY_LIMIT,
+        ),
+        Case(
+            "bundle to PDF",
+            ("check", str(bundle), "--format", "pdf", "-o", str(out / "r.pdf")),
+            80,
+            MEMORY_LIMIT,
+        ),
     ]
 
 

@@ -50,7 +50,9 @@ def evidence_of(case: Case) -> Evidence:
         return open_paste(str(body["paste"]).encode(), "case")
     pieces = []
     for path, text in (body.get("given") or {}).items():
-        pieces.append(Piece(path, str(text).rstrip("\n"), f"case:{path}", 1, "lspci -nnk" if "lspci" in path else None))
+        pieces.append(
+            Piece(path, str(text).rstrip("\n"), f"case:{path}", 1, "lspci -nnk" if "lspci" in path else None)
+        )
     return Evidence("case", "case", pieces, complete=bool(body.get("complete")))
 
 
@@ -77,7 +79,10 @@ def _particulars(case: Case, matching: list[Finding], findings: list[Finding]) -
     if severity and not any(found.severity == severity for found in matching):
         wrong.append(f"expected severity {severity}, found {matching[0].severity if matching else 'none'}")
     if remedy is not None and matching:
-        kinds = [next(key for key in step if key not in ("why", "optional", "risk", "instead_of_ids")) for step in matching[0].remedy]
+        kinds = [
+            next(key for key in step if key not in ("why", "optional", "risk", "instead_of_ids"))
+            for step in matching[0].remedy
+        ]
         if kinds != remedy:
             wrong.append(f"expected remedies {remedy}, found {kinds}")
     if cause:

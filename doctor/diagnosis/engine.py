@@ -32,7 +32,9 @@ class HostScope(dict[str, Any]):
         return self[name] if name in self else self._host.lookup(name)
 
 
-def run(host: Host, rules: list[Rule], targets: list[Target], known: frozenset[str] = frozenset()) -> list[Finding]:
+def run(
+    host: Host, rules: list[Rule], targets: list[Target], known: frozenset[str] = frozenset()
+) -> list[Finding]:
     """The findings of all `rules`, in their order. A gate that fails makes every other rule not applicable."""
     gates = [rule for rule in rules if rule["gate"]]
     findings = [found for rule in gates for found in _host_rule(host, rule)]
@@ -42,7 +44,16 @@ def run(host: Host, rules: list[Rule], targets: list[Target], known: frozenset[s
         if rule["gate"]:
             continue
         if closed:
-            findings.append(_finding(rule, None, f.NOT_APPLICABLE, HostScope(host), Fact(None), "This machine cannot be judged from here."))
+            findings.append(
+                _finding(
+                    rule,
+                    None,
+                    f.NOT_APPLICABLE,
+                    HostScope(host),
+                    Fact(None),
+                    "This machine cannot be judged from here.",
+                )
+            )
         else:
             findings += _judge(host, rule, facts)
     return findings
@@ -83,7 +94,10 @@ def _event_rule(host: Host, rule: Rule) -> list[Finding]:
         return [_finding(rule, None, status, scope, passed)]
     if len(chosen) > 1:
         chosen.pop(None, None)
-    return [_one(rule, device, _with(host, event=event), Fact(True, (event.source,))) for device, event in chosen.items()]
+    return [
+        _one(rule, device, _with(host, event=event), Fact(True, (event.source,)))
+        for device, event in chosen.items()
+    ]
 
 
 def _with(host: Host, **names: Any) -> HostScope:
@@ -113,7 +127,9 @@ def _one(rule: Rule, device: str | None, scope: HostScope, symptom: Fact | None 
         return _finding(rule, device, f.NOT_APPLICABLE, scope, fails or passes)
     if value is False and fails is None:
         return _finding(rule, device, f.FAIL, scope, passes)
-    missing = passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
+    missing = (
+        passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
+    )
     return _finding(rule, device, f.UNKNOWN, scope, missing)
 
 
@@ -132,7 +148,9 @@ def _choose(choices: list[Any], scope: HostScope) -> Any:
     return None
 
 
-def _finding(rule: Rule, device: str | None, status: str, scope: HostScope, fact: Fact, detail: str | None = None) -> Finding:
+def _finding(
+    rule: Rule, device: str | None, status: str, scope: HostScope, fact: Fact, detail: str | None = None
+) -> Finding:
     """The finding with its texts filled in."""
     if detail is None:
         parts = _choose(rule["detail"].get(status) or [], scope)
@@ -145,7 +163,7 @@ def _finding(rule: Rule, device: str | None, status: str, scope: HostScope, fact
         status=status,
         severity=_choose(rule["severity"], scope) or "advice",
         weak=bool(fact.weak),
-        title=rule["title"],
+        title=rule["problem"] if status == f.FAIL else rule["title"],
         detail=detail,
         why=rule["why"],
         sources=fact.sources[:8] if status in (f.PASS, f.FAIL) or status == f.UNKNOWN else (),

@@ -210,7 +210,9 @@ def _join(node: list[Any], scope: Scope) -> Fact:
 def _first(node: list[Any], scope: Scope) -> Fact:
     fact = evaluate(node[1], scope)
     known = fact.value is not UNKNOWN and fact.value
-    return fact._replace(value=fact.value[0 if node[0] == "first" else -1]) if known else unknown(*fact.wanted)
+    return (
+        fact._replace(value=fact.value[0 if node[0] == "first" else -1]) if known else unknown(*fact.wanted)
+    )
 
 
 def _map_address(node: list[Any], scope: Scope) -> Fact:

@@ -13,6 +13,8 @@ SEVERITIES = ("blocker", "risk", "advice")  # worst first
 class Finding(NamedTuple):
     """A check's status for the host (`device` None) or for one device (its full address).
 
+    `title` says what holds; of a failed check, what is wrong instead.
+
     `remedy` holds the structured steps of the rule's branch, their texts filled in with this host's
     values; `treatment` knows how each is done on a platform. See `doctor/treatment/steps.py`.
     """

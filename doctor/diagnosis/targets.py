@@ -77,7 +77,15 @@ def _candidates(devices: list[Device]) -> str:
 def candidate(device: Device) -> bool:
     """Whether people pass this kind of device: GPU, NIC, NVMe, HBA, USB controller, audio, accelerator."""
     class_ = device.class_ or ""
-    return class_[:2] in ("03", "02", "12") or class_ in ("0108", "0107", "0104", "0c03", "0403", "0106", "0b40")
+    return class_[:2] in ("03", "02", "12") or class_ in (
+        "0108",
+        "0107",
+        "0104",
+        "0c03",
+        "0403",
+        "0106",
+        "0b40",
+    )
 
 
 def _seen(host: Host) -> dict[str, Target]:
@@ -116,7 +124,11 @@ def _addresses(host: Host, address: str, whole_slot: bool) -> list[str]:
 
 def _managed(host: Host, address: str) -> bool:
     """Whether a VM manager binds the device by itself when the guest starts."""
-    return any(vm.managed and address in _addresses(host, p.address, p.whole_slot) for vm in host.virtual_machines for p in vm.devices)
+    return any(
+        vm.managed and address in _addresses(host, p.address, p.whole_slot)
+        for vm in host.virtual_machines
+        for p in vm.devices
+    )
 
 
 def _by_error(host: Host, found: dict[str, Target]) -> None:

@@ -64,7 +64,9 @@ def _tree(data: bytes, name: str, shown: str) -> Evidence:
                 if path is None or any(ord(c) < 32 for c in path):
                     continue
                 if member.issym() and path.startswith("sys/"):
-                    pieces.append(files.piece(path, member.linkname.encode("utf-8", "replace"), relative, link=True))
+                    pieces.append(
+                        files.piece(path, member.linkname.encode("utf-8", "replace"), relative, link=True)
+                    )
                 elif member.isreg() and member.size <= _LARGEST:
                     handle = archive.extractfile(member)
                     if handle is not None:

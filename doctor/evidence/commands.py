@@ -25,8 +25,12 @@ COMMANDS = frozenset(
     systemd-detect-virt tail tee ulimit uname update-grub update-initramfs vi vim virsh virt-host-validate vim zcat
     zgrep zless reboot apt apt-get grub-mkconfig grub2-mkconfig dracut mkinitcpio grubby tree""".split()
 )
-_READERS = frozenset("cat less more head tail nano vi vim nvim emacs gedit bat zcat zless tee micro kate code".split())
-_ALONE = frozenset("dmesg lspci lsmod lscpu pveversion update-grub virt-host-validate kvm-ok efibootmgr".split())
+_READERS = frozenset(
+    "cat less more head tail nano vi vim nvim emacs gedit bat zcat zless tee micro kate code".split()
+)
+_ALONE = frozenset(
+    "dmesg lspci lsmod lscpu pveversion update-grub virt-host-validate kvm-ok efibootmgr".split()
+)
 _PLAIN = {
     "lsmod": "cmd/lsmod",
     "lscpu": "cmd/lscpu",
@@ -97,8 +101,12 @@ def _is_command(text: str, lenient: bool) -> bool:
     rest = text[len(words[0]) :]
     if text.endswith((":", ".")) and name != "ls" and "/" not in words[-1]:
         return False
-    return lenient or not rest.strip() and name in _ALONE or any(mark in rest for mark in ("/", " -", "|")) or (
-        name in ("virsh", "qm", "modprobe", "sudo", "pvesh", "systemctl") and len(words) > 1
+    return (
+        lenient
+        or not rest.strip()
+        and name in _ALONE
+        or any(mark in rest for mark in ("/", " -", "|"))
+        or (name in ("virsh", "qm", "modprobe", "sudo", "pvesh", "systemctl") and len(words) > 1)
     )
 
 
@@ -121,7 +129,11 @@ def parse(text: str) -> Command:
         path = _file(files[0]) if len(files) == 1 and not _recursive(words) else None
     else:
         path = route(words)
-        exact = "-s" not in words and "-d" not in words and not any(w.startswith("-s") and words[0] == "lspci" for w in words)
+        exact = (
+            "-s" not in words
+            and "-d" not in words
+            and not any(w.startswith("-s") and words[0] == "lspci" for w in words)
+        )
         cut = words[0] in ("head", "tail") or words[:1] == ["ls"] and path is None
     for stage in stages[1:]:
         if stage and stage[0] in ("grep", "egrep", "rg", "fgrep"):
@@ -132,7 +144,11 @@ def parse(text: str) -> Command:
             exact, cut = False, cut or stage[0] in ("head", "tail")
         elif stage and stage[0] in ("tee",):
             written = [_file(word) for word in stage[1:] if word.startswith("/")]
-            return Command(text, None, written=_echoed(words, written[0])) if written and words[0] == "echo" else Command(text, path)
+            return (
+                Command(text, None, written=_echoed(words, written[0]))
+                if written and words[0] == "echo"
+                else Command(text, path)
+            )
     return Command(text, path, terms, ignore_case, exact, cut)
 
 
@@ -165,7 +181,9 @@ def _unwrap(text: str) -> str:
     if " -- chroot /host " in text:
         text = text.partition(" -- chroot /host ")[2]
     words = text.split(" ")
-    while words and (words[0] in ("sudo", "time", "LC_ALL=C", "LANG=C", "doas", "command", "-E") or not words[0]):
+    while words and (
+        words[0] in ("sudo", "time", "LC_ALL=C", "LANG=C", "doas", "command", "-E") or not words[0]
+    ):
         words = words[1:]
     return " ".join(words)
 
@@ -208,7 +226,11 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
             terms.append(word)
         else:
             files.append(word)
-    split = [part for term in terms for part in re.split(r"\\\||\|" if extended or "\\|" in term else r"\\\|", term)]
+    split = [
+        part
+        for term in terms
+        for part in re.split(r"\\\||\|" if extended or "\\|" in term else r"\\\|", term)
+    ]
     split = [part.replace("\\.", ".").strip("()") for part in split if part]
     plain = not inverted and not any(set(part) & set("*[]^$+?\\(){}") for part in split)
     return tuple(split), fold, plain, files
@@ -233,7 +255,10 @@ def route(words: list[str]) -> str | None:
     if name in _PLAIN:
         return _PLAIN[name]
     if name == "journalctl":
-        kernel = any(w in ("-k", "--dmesg") or (w.startswith("-") and not w.startswith("--") and "k" in w) for w in words)
+        kernel = any(
+            w in ("-k", "--dmesg") or (w.startswith("-") and not w.startswith("--") and "k" in w)
+            for w in words
+        )
         return "cmd/journalctl-k" if kernel else "cmd/messages"
     if name in _READERS:
         files = [w for w in words[1:] if w.startswith("/")]

@@ -8,7 +8,21 @@ from __future__ import annotations
 from doctor.evidence.types import Piece
 
 # First part of a path that evidence may have; anything else in a stranger's tree is not looked at.
-ROOTS = ("etc/", "proc/", "sys/", "boot/", "lib/modules/", "usr/lib/modprobe.d/", "lib/modprobe.d/", "usr/lib/modules-load.d/", "cmd/", "run/", "dev/vfio/", "var/log/", "efi/")
+ROOTS = (
+    "etc/",
+    "proc/",
+    "sys/",
+    "boot/",
+    "lib/modules/",
+    "usr/lib/modprobe.d/",
+    "lib/modprobe.d/",
+    "usr/lib/modules-load.d/",
+    "cmd/",
+    "run/",
+    "dev/vfio/",
+    "var/log/",
+    "efi/",
+)
 _SOS = (
     ("kernel/dmesg", "cmd/dmesg"),
     ("kernel/uname_-a", "cmd/uname-a"),
@@ -42,7 +56,14 @@ def evidence_path(name: str) -> str | None:
     mark = name.find("sos_commands/")
     if mark >= 0:
         rest = name[mark + len("sos_commands/") :]
-        return next((path for start, path in _SOS if rest == start or start.endswith("dumpxml") and rest.startswith(start)), None)
+        return next(
+            (
+                path
+                for start, path in _SOS
+                if rest == start or start.endswith("dumpxml") and rest.startswith(start)
+            ),
+            None,
+        )
     if name.startswith("var/log/"):
         return name if name in _LOGS else None
     return name if name.startswith(ROOTS) else None
@@ -60,10 +81,20 @@ def listings(names: list[str], source: str) -> list[Piece]:
     """The listings that the names of a whole tree show for the folders that matter."""
     folders: dict[str, set[str]] = {}
     for name in names:
-        for folder in ("sys/class/iommu/", "sys/kernel/iommu_groups/", "sys/bus/pci/devices/", "sys/firmware/acpi/tables/", "dev/vfio/"):
+        for folder in (
+            "sys/class/iommu/",
+            "sys/kernel/iommu_groups/",
+            "sys/bus/pci/devices/",
+            "sys/firmware/acpi/tables/",
+            "dev/vfio/",
+        ):
             if name.startswith(folder):
                 rest = name[len(folder) :].split("/")
                 folders.setdefault(folder, set()).add(rest[0])
                 if folder == "sys/kernel/iommu_groups/" and len(rest) > 2 and rest[1] == "devices":
                     folders.setdefault(f"{folder}{rest[0]}/devices/", set()).add(rest[2])
-    return [Piece(folder, "\n".join(sorted(found)), source, None) for folder, found in sorted(folders.items()) if found - {""}]
+    return [
+        Piece(folder, "\n".join(sorted(found)), source, None)
+        for folder, found in sorted(folders.items())
+        if found - {""}
+    ]

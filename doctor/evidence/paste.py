@@ -49,7 +49,9 @@ class _Splitter:
             self.command = None
             return
         found = shapes.shape(text)
-        typed = commands.prompt(text) if found is None or "@" in text[:80] or text.lstrip()[:1] in "$#" else None
+        typed = (
+            commands.prompt(text) if found is None or "@" in text[:80] or text.lstrip()[:1] in "$#" else None
+        )
         if typed is not None and not (found is not None and found.path == "etc/default/grub"):
             self.begin_command(typed, line)
             return
@@ -105,7 +107,11 @@ class _Splitter:
             self.command, self.path, self.state = command, path, EXCERPT
             if command is not None:
                 self.command = None
-                self.state = self._state(command) if command.exact and path in ("cmd/lspci-nnk", "cmd/dmesg") else EXCERPT
+                self.state = (
+                    self._state(command)
+                    if command.exact and path in ("cmd/lspci-nnk", "cmd/dmesg")
+                    else EXCERPT
+                )
         self.lines.append(line)
 
     def _belongs(self, text: str, found: shapes.Shape | None) -> bool:
@@ -114,7 +120,11 @@ class _Splitter:
             return False
         if found is not None and found.path == self.path:
             return True
-        if self.path == "cmd/lspci-nnk" and shapes.device_detail(text) and (found is None or not _starts_block(found)):
+        if (
+            self.path == "cmd/lspci-nnk"
+            and shapes.device_detail(text)
+            and (found is None or not _starts_block(found))
+        ):
             return True
         if self.command is not None and self.command.path is not None:
             return found is None or not found.strong or not _foreign(self.path, found.path)
@@ -133,8 +143,12 @@ class _Splitter:
         command = self.command
         if lines and path is not None:
             self.pieces.append(self._piece(path, lines, command))
-        elif path is not None and command is not None and end and self.prompted and not lines and command.path:
-            self.pieces.append(Piece(path, "", self.name, None, command.text, self.state, command.terms, command.ignore_case))
+        elif (
+            path is not None and command is not None and end and self.prompted and not lines and command.path
+        ):
+            self.pieces.append(
+                Piece(path, "", self.name, None, command.text, self.state, command.terms, command.ignore_case)
+            )
         self.path = None if command is None else path
 
     def _piece(self, path: str, lines: list[Line], command: Command | None) -> Piece:
@@ -145,7 +159,11 @@ class _Splitter:
             if any(word in text for word in _MISSING) and not path.startswith("cmd/messages"):
                 state, reason = ABSENT, lines[0].text.strip()
                 path = "sys/kernel/iommu_groups/" if path == "cmd/iommu-groups" else path
-            elif any(word in text for word in _DENIED) and path in ("cmd/dmesg", "cmd/journalctl-k", "proc/iomem"):
+            elif any(word in text for word in _DENIED) and path in (
+                "cmd/dmesg",
+                "cmd/journalctl-k",
+                "proc/iomem",
+            ):
                 state, reason = DENIED, lines[0].text.strip()
         typed = command.text if command is not None else None
         terms = command.terms if command is not None else ()
@@ -159,7 +177,15 @@ def _starts_block(found: shapes.Shape) -> bool:
 
 _FAMILIES = (
     ("cmd/dmesg", "cmd/journalctl-k", "cmd/messages", "var/log/", "proc/cmdline"),
-    ("etc/modprobe.d/", "etc/modules", "etc/modules-load.d/", "etc/initramfs-tools/", "usr/lib/modprobe.d/", "etc/dracut", "etc/mkinitcpio"),
+    (
+        "etc/modprobe.d/",
+        "etc/modules",
+        "etc/modules-load.d/",
+        "etc/initramfs-tools/",
+        "usr/lib/modprobe.d/",
+        "etc/dracut",
+        "etc/mkinitcpio",
+    ),
     ("etc/pve/", "cmd/messages"),
     ("proc/modules", "cmd/lsmod"),
     ("boot/", "etc/kernel/cmdline", "proc/cmdline", "etc/default/grub"),

@@ -50,7 +50,10 @@ class Binding:
         facts = [fact for fact in (self.ids, self.stub_ids) if fact.known and fact.value]
         if not facts:
             return self.ids
-        return Fact(Listing(dict.fromkeys(i for f in facts for i in f.value)), tuple(s for f in facts for s in f.sources))
+        return Fact(
+            Listing(dict.fromkeys(i for f in facts for i in f.value)),
+            tuple(s for f in facts for s in f.sources),
+        )
 
     def _ids(self, driver: str) -> Fact:
         words = self._host.cmdline.words
@@ -88,7 +91,12 @@ class Binding:
         """The device whose id is one slip away from `ids` and that no configured id names."""
         wanted = set(self.wanted.value) if self.wanted.known else set()
         for device in self._host.pci.all():
-            if device.ids and device.ids not in wanted and device.ids[:5] == ids[:5] and _near(device.ids, ids):
+            if (
+                device.ids
+                and device.ids not in wanted
+                and device.ids[:5] == ids[:5]
+                and _near(device.ids, ids)
+            ):
                 return device
         return None
 
@@ -119,7 +127,9 @@ class Binding:
         for module in ("vfio_iommu_type1", "iommufd"):
             piece = evidence.last(f"sys/module/{module}/parameters/allow_unsafe_interrupts")
             if piece is not None and piece.text.strip() in _YES:
-                return self._where_set(piece.cite(0, f"{module}.allow_unsafe_interrupts = {piece.text.strip()}"))
+                return self._where_set(
+                    piece.cite(0, f"{module}.allow_unsafe_interrupts = {piece.text.strip()}")
+                )
         option = self._host.modprobe.option("vfio_iommu_type1", "allow_unsafe_interrupts")
         if option.known and option.value is not None and str(option.value) in _YES:
             return option._replace(value=True)
@@ -141,7 +151,11 @@ class Binding:
         if option.known and option.value is not None and str(option.value) in _YES:
             return option._replace(value=True)
         given: Any = self._host.cmdline.lookup("ignores_msrs")
-        return given._replace(value=True) if isinstance(given, Fact) and given.known and given.value else Fact(False)
+        return (
+            given._replace(value=True)
+            if isinstance(given, Fact) and given.known and given.value
+            else Fact(False)
+        )
 
 
 class Misspelt:
@@ -168,7 +182,9 @@ def _near(given: str, meant: str) -> bool:
     >>> _near("10de:1f09", "10de:10f9"), _near("1106:3403", "1106:3483"), _near("10de:1e04", "10de:10f9")
     (True, True, False)
     """
-    return len(given) == len(meant) and (slip(given, meant) or sorted(given) == sorted(meant) and _differ(given, meant) == 2)
+    return len(given) == len(meant) and (
+        slip(given, meant) or sorted(given) == sorted(meant) and _differ(given, meant) == 2
+    )
 
 
 def _differ(given: str, meant: str) -> int:
@@ -184,7 +200,9 @@ class TargetFacts:
         "vms", "vm", "functions", "host_drivers", "brief", "boot_vga", "wanted_ids", "unbound_companions", "addresses",
     )  # fmt: skip
 
-    def __init__(self, host: Host, address: str, because: str, managed: bool, targets: dict[str, bool]) -> None:
+    def __init__(
+        self, host: Host, address: str, because: str, managed: bool, targets: dict[str, bool]
+    ) -> None:
         """`targets` maps every target's address to whether a VM manager binds it by itself."""
         self._host, self.address, self.because, self.managed = host, address, because, managed
         self._targets = targets
@@ -208,7 +226,9 @@ class TargetFacts:
     @property
     def ids(self) -> Fact:
         """vendor:device."""
-        return Fact(self.device.ids) if self.device is not None and self.device.ids else unknown("cmd/lspci-nnk")
+        return (
+            Fact(self.device.ids) if self.device is not None and self.device.ids else unknown("cmd/lspci-nnk")
+        )
 
     @property
     def driver(self) -> Fact:
@@ -255,7 +275,11 @@ class TargetFacts:
         own = self.device
         if own is None:
             return Listing((), False, ("cmd/lspci-nnk",))
-        found = [d for d in self._host.pci.slot(self.address) if d.address != own.address and self._goes_along(own, d)]
+        found = [
+            d
+            for d in self._host.pci.slot(self.address)
+            if d.address != own.address and self._goes_along(own, d)
+        ]
         return Listing(found, bool(found) or self._slot_seen(), ("cmd/lspci-nnk",))
 
     def _slot_seen(self) -> bool:
@@ -278,7 +302,9 @@ class TargetFacts:
     def unbound_companions(self) -> Listing:
         """Companions that a host driver holds and that no VM manager will take."""
         return Listing(
-            d for d in self.companions if d.acceptable.value is False and not self._targets.get(d.address, False)
+            d
+            for d in self.companions
+            if d.acceptable.value is False and not self._targets.get(d.address, False)
         )
 
     @cached_property
@@ -356,7 +382,9 @@ class TargetFacts:
         if self.device is None or not self.device.ids or self.in_ids.value is not True:
             return Listing()
         twins = [d for d in self._host.pci.with_ids(self.device.ids) if d.slot != self.device.slot]
-        return Listing(d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga)
+        return Listing(
+            d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga
+        )
 
     @property
     def host_drivers(self) -> tuple[str, ...]:
@@ -370,7 +398,11 @@ class TargetFacts:
     def vms(self) -> Listing:
         """The VMs whose configuration names it."""
         slot = self.address.rpartition(".")[0]
-        return Listing(vm for vm in self._host.virtual_machines if any(p.address in (self.address, slot) for p in vm.devices))
+        return Listing(
+            vm
+            for vm in self._host.virtual_machines
+            if any(p.address in (self.address, slot) for p in vm.devices)
+        )
 
     @property
     def vm(self) -> Any:

@@ -102,7 +102,11 @@ class Host:
         words = self.boot.configured
         if words.known:
             cited = words.sources[0] if words.sources else None
-            parsed = tuple(word for text in words.value for word in split(str(text), _best(words.sources, str(text)) or cited))
+            parsed = tuple(
+                word
+                for text in words.value
+                for word in split(str(text), _best(words.sources, str(text)) or cited)
+            )
             words = words._replace(value=parsed, weak=True)
         return Cmdline(words, self._knowledge["parameters"])
 

@@ -56,7 +56,9 @@ def _or_active(groups: Fact, active: Fact) -> Fact:
 def _witness(log: Log, claim: str, contradictions: list[Contradiction]) -> Fact | None:
     """What the log's lines say of a claim: proof beats strong, strong beats weak; a later boot's word is last."""
     order = {"proof": 3, "negative": 3, "strong": 2, "weak": 1}
-    said = [(order.get(event.template.get("strength", ""), 0), value, event) for value, event in log.claims(claim)]
+    said = [
+        (order.get(event.template.get("strength", ""), 0), value, event) for value, event in log.claims(claim)
+    ]
     if not said:
         return None
     best = max(rank for rank, _, _ in said)
@@ -107,7 +109,11 @@ def _table(evidence: Evidence, log: Log, vendor: Fact, active: Fact) -> Fact:
     listing = evidence.listing(TABLES)
     if listing is not None:
         names = [name for name in listing[0] if name in ("DMAR", "IVRS")]
-        source = listing[1].whole()._replace(text=", ".join(names) or "neither DMAR nor IVRS among the ACPI tables")
+        source = (
+            listing[1]
+            .whole()
+            ._replace(text=", ".join(names) or "neither DMAR nor IVRS among the ACPI tables")
+        )
         return Fact(bool(names), (source,))
     said = _witness(log, "firmware.table", [])
     if said is not None:
@@ -117,7 +123,7 @@ def _table(evidence: Evidence, log: Log, vendor: Fact, active: Fact) -> Fact:
     for piece in evidence.pieces("cmd/virt-host-validate"):
         for index, line in enumerate(piece.text.splitlines()):
             if "No ACPI DMAR table" in line or "No ACPI IVRS table" in line:
-                return Fact(False, (piece.cite(index),), weak=True)
+                return Fact(False, (piece.cite(index, line.strip()),), weak=True)
     silent = _silence(log, "firmware.table", vendor)
     return silent or unknown(TABLES, "cmd/dmesg")
 
@@ -154,7 +160,11 @@ def _noiommu(evidence: Evidence, log: Log) -> Fact:
         nodes = [name for name in listing[0] if name.startswith("noiommu-")]
         return Fact(bool(nodes), (listing[1].whole(),))
     piece = evidence.last("sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
-    return Fact(piece.text.strip() in ("Y", "1"), (piece.cite(0),)) if piece is not None else unknown("dev/vfio/")
+    return (
+        Fact(piece.text.strip() in ("Y", "1"), (piece.cite(0),))
+        if piece is not None
+        else unknown("dev/vfio/")
+    )
 
 
 def _active(
@@ -190,7 +200,11 @@ def _disabled(cmdline: Cmdline, vendor: Fact) -> Fact | None:
     if not cmdline.words.known or cmdline.words.weak:
         return None
     for effect in ("disables_dma", f"disables_dma_{vendor.value}"):
-        fact: Fact = cmdline.lookup(effect) if effect in ("disables_dma", "disables_dma_intel", "disables_dma_amd") else unknown()
+        fact: Fact = (
+            cmdline.lookup(effect)
+            if effect in ("disables_dma", "disables_dma_intel", "disables_dma_amd")
+            else unknown()
+        )
         if fact.known and fact.value:
             return Fact(False, fact.sources)
     return None
@@ -249,9 +263,11 @@ def default_on(evidence: Evidence) -> Fact:
     for prefix in ("boot/config", "proc/config"):
         for piece in evidence.under(prefix):
             for index, line in enumerate(piece.text.splitlines()):
-                if line.startswith(("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y")):
-                    return Fact(True, (piece.cite(index),))
+                if line.startswith(
+                    ("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y")
+                ):
+                    return Fact(True, (piece.cite(index, line.strip()),))
             for index, line in enumerate(piece.text.splitlines()):
                 if "CONFIG_INTEL_IOMMU_DEFAULT_ON" in line or line.startswith("CONFIG_INTEL_IOMMU=y"):
-                    return Fact(False, (piece.cite(index),))
+                    return Fact(False, (piece.cite(index, line.strip()),))
     return Fact(UNKNOWN, (), ("boot/config",))

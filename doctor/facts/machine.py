@@ -14,8 +14,24 @@ from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import UNKNOWN, Fact, unknown
 from doctor.facts.messages import Log
 
-_VENDORS = (("GenuineIntel", "intel"), ("AuthenticAMD", "amd"), ("HygonGenuine", "amd"), ("Intel(R)", "intel"), ("AMD ", "amd"))
-_CONTAINERS = ("lxc", "lxc-libvirt", "docker", "podman", "openvz", "systemd-nspawn", "container-other", "proot", "pouch")
+_VENDORS = (
+    ("GenuineIntel", "intel"),
+    ("AuthenticAMD", "amd"),
+    ("HygonGenuine", "amd"),
+    ("Intel(R)", "intel"),
+    ("AMD ", "amd"),
+)
+_CONTAINERS = (
+    "lxc",
+    "lxc-libvirt",
+    "docker",
+    "podman",
+    "openvz",
+    "systemd-nspawn",
+    "container-other",
+    "proot",
+    "pouch",
+)
 
 
 class Machine(NamedTuple):
@@ -41,7 +57,9 @@ def read(evidence: Evidence, log: Log, bridges: list[tuple[str, Source]]) -> Mac
         virtualization=_virtualization(evidence, log),
         guest=_guest(evidence, log),
         xen_dom0=_xen(evidence),
-        wsl=_marker(evidence, ("proc/version", "proc/sys/kernel/osrelease", "cmd/uname-a"), ("microsoft", "WSL")),
+        wsl=_marker(
+            evidence, ("proc/version", "proc/sys/kernel/osrelease", "cmd/uname-a"), ("microsoft", "WSL")
+        ),
         container=_container(evidence),
         board=_board(evidence),
         lockdown=_lockdown(evidence, log),
@@ -146,7 +164,10 @@ def _guest(evidence: Evidence, log: Log) -> Fact:
         for index, line in enumerate(piece.text.splitlines()):
             if line.strip().startswith("flags"):
                 held = " hypervisor" in line
-                return Fact(held, (piece.cite(index, "flags: … hypervisor …" if held else "flags: … (no hypervisor)"),))
+                return Fact(
+                    held,
+                    (piece.cite(index, "flags: … hypervisor …" if held else "flags: … (no hypervisor)"),),
+                )
     claims = log.claims("machine.guest")
     return Fact(True, (claims[0][1].source,)) if claims else unknown("cmd/systemd-detect-virt")
 
@@ -191,7 +212,11 @@ def _board(evidence: Evidence) -> Fact:
         if piece is not None and piece.text.strip():
             names.append(piece.text.strip())
             sources.append(piece.cite(0))
-    return Fact(" ".join(names), tuple(sources)) if names else Fact(UNKNOWN, (), ("sys/class/dmi/id/board_name",))
+    return (
+        Fact(" ".join(names), tuple(sources))
+        if names
+        else Fact(UNKNOWN, (), ("sys/class/dmi/id/board_name",))
+    )
 
 
 def _lockdown(evidence: Evidence, log: Log) -> Fact:

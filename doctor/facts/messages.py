@@ -5,7 +5,7 @@ by its first literal and read forward, so matching is linear in the text whateve
 
 >>> log = scan("[ 1.0] pci 0000:01:00.0: Adding to iommu group 17", [
 ...     {"event": "group_new", "parts": [["device", "device"], ": Adding to iommu group ", ["group", "int"]]}])
->>> [(event.name, event.fields, event.index) for event in log]
+>>> [(event.name, event.fields, event.at) for event in log]
 [('group_new', {'device': '0000:01:00.0', 'group': '17'}, 0)]
 """
 
@@ -18,8 +18,22 @@ from doctor.evidence.types import EXCERPT, FILTERED, WHOLE, Evidence, Piece, Sou
 from doctor.facts.fact import UNKNOWN, Fact, Listing
 
 PLACES = ("early", "table", "remap", "iommu", "driver", "runtime")
-KERNEL_LOGS = ("cmd/dmesg", "cmd/journalctl-k", "var/log/dmesg", "var/log/kern.log", "var/log/syslog", "var/log/messages")
-TOOL_LOGS = ("cmd/messages", "text/other", "cmd/update-grub", "cmd/proxmox-boot-tool", "cmd/virt-host-validate", "cmd/kvm-ok")
+KERNEL_LOGS = (
+    "cmd/dmesg",
+    "cmd/journalctl-k",
+    "var/log/dmesg",
+    "var/log/kern.log",
+    "var/log/syslog",
+    "var/log/messages",
+)
+TOOL_LOGS = (
+    "cmd/messages",
+    "text/other",
+    "cmd/update-grub",
+    "cmd/proxmox-boot-tool",
+    "cmd/virt-host-validate",
+    "cmd/kvm-ok",
+)
 _HEX = frozenset("0123456789abcdefABCDEF")
 _DIGITS = frozenset("0123456789")
 _BDF = frozenset("0123456789abcdefABCDEF:.")
@@ -34,7 +48,7 @@ class Event(NamedTuple):
 
     name: str
     fields: dict[str, str]
-    index: int
+    at: int
     piece: Piece
     template: dict[str, Any]
     text: str
@@ -42,7 +56,7 @@ class Event(NamedTuple):
     @property
     def source(self) -> Source:
         """The citation of the line."""
-        return self.piece.cite(self.index, self.text)
+        return self.piece.cite(self.at, self.text)
 
     def lookup(self, name: str) -> Any:
         """A hole of the line as rules ask for it; `device` always as a full address, lower case."""
@@ -84,7 +98,7 @@ def scan(text: str, templates: list[dict[str, Any]], piece: Piece | None = None)
                 found.setdefault(key, Event(template["event"], fields, here, piece, template, whole))
             done = fields is not None or hits >= _HITS_A_LINE
             position = text.find(anchor, end if done else position + 1)
-    return sorted(found.values(), key=lambda event: event.index)
+    return sorted(found.values(), key=lambda event: event.at)
 
 
 def _line_starts(text: str) -> list[int]:
@@ -96,7 +110,9 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _match(text: str, begin: int, position: int, end: int, parts: list[Any], lead: int) -> dict[str, str] | None:
+def _match(
+    text: str, begin: int, position: int, end: int, parts: list[Any], lead: int
+) -> dict[str, str] | None:
     """The holes of a template whose first literal stands at `position` of the line; None if it does not fit."""
     fields: dict[str, str] = {}
     if lead:
@@ -150,7 +166,13 @@ def _fits(value: str, kind: str) -> bool:
     """Whether a hole's text is of its kind."""
     if kind == "device":
         head, dot, function = value.rpartition(".")
-        return bool(dot) and len(function) == 1 and function in "01234567" and head.count(":") in (1, 2) and len(value) <= 15
+        return (
+            bool(dot)
+            and len(function) == 1
+            and function in "01234567"
+            and head.count(":") in (1, 2)
+            and len(value) <= 15
+        )
     return kind == "text" or bool(value)
 
 

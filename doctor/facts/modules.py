@@ -67,7 +67,9 @@ def read(evidence: Evidence, devices: list[Device], log: Log) -> Modules:
     for event in log.all("vfio_ids"):
         states.setdefault("vfio_pci", Fact(LOADED, (event.source,)))
     for event in log.all("module_missing"):
-        states.setdefault(event.fields.get("module", "").replace("-", "_").strip("'"), Fact(MISSING, (event.source,)))
+        states.setdefault(
+            event.fields.get("module", "").replace("-", "_").strip("'"), Fact(MISSING, (event.source,))
+        )
     return Modules(states, complete)
 
 
@@ -82,9 +84,9 @@ def _from_list(piece: Piece, states: dict[str, Fact]) -> Fact | None:
     for index, line in enumerate(piece.text.splitlines()):
         words = line.split()
         if len(words) > 2 and words[1].isdigit() and words[2].isdigit():
-            _state(states, words[0], LOADED, piece.cite(index))
+            _state(states, words[0], LOADED, piece.cite(index, line.strip()))
             for needed in _NEEDS.get(words[0], ()) if words[0] in _NEEDS else ():
-                states.setdefault(needed, Fact(LOADED, (piece.cite(index),)))
+                states.setdefault(needed, Fact(LOADED, (piece.cite(index, line.strip()),)))
     whole = piece.state == WHOLE and not piece.terms
     return Fact(None, (piece.whole()._replace(text="not in the list of loaded modules"),)) if whole else None
 

@@ -23,6 +23,9 @@ HARMLESS_DRIVERS = VFIO_DRIVERS | {"pci-stub", "pcieport", "pci_stub"}
 BRIDGES = ("06",)
 
 
+_SHOWN = frozenset("address ids name driver group kind acceptable on_vfio brief class_".split())
+
+
 class Device(NamedTuple):
     """A PCI function. `driver` and `group` are Facts: a name, None for none, or UNKNOWN."""
 
@@ -39,7 +42,9 @@ class Device(NamedTuple):
     physfn: str | None = None
     source: Source | None = None
 
-    SHOWN = ("address", "ids", "name", "driver", "group", "kind", "acceptable", "on_vfio", "brief", "class_")
+    def lookup(self, name: str) -> Any:
+        """What rules may ask of a device."""
+        return getattr(self, name) if name in _SHOWN else None
 
     @property
     def slot(self) -> str:
@@ -138,8 +143,8 @@ class Pci:
         """Adds what a source says of a device: what it does not know leaves what is known."""
         device = self._devices.get(address)
         if device is None:
-            wanted = unknown("cmd/lspci-nnk"), unknown("cmd/iommu-groups")
-            device = Device(address, None, None, None, *wanted)
+            driver, group = unknown("cmd/lspci-nnk"), unknown("cmd/iommu-groups")
+            device = Device(address, None, None, None, driver, group)
         kept = {key: value for key, value in values.items() if value is not None and value != ()}
         for key in ("driver", "group"):
             fact = kept.get(key)
@@ -150,27 +155,31 @@ class Pci:
     def _from_groups(self, evidence: Evidence, log: Log) -> None:
         """Group members from the log, then from listings of links."""
         for event in [*log.all("group_old"), *log.all("group_new")]:
-            number, address = event.fields.get("group", ""), event.fields.get("device", "")
-            if number.isdigit() and address:
-                fact = Fact(int(number), (event.source,))
-                self._merge(full_address(address), group=fact, source=event.source)
+            text, named = event.fields.get("group", ""), event.fields.get("device", "")
+            if text.isdigit() and named:
+                fact = Fact(int(text), (event.source,))
+                self._merge(full_address(named), group=fact, source=event.source)
                 if event.piece.state != EXCERPT and not any(":" in term for term in event.piece.terms):
-                    self._complete_group(int(number))
+                    self._complete_group(int(text))
         for piece in evidence.pieces("cmd/iommu-groups"):
             whole = piece.state == WHOLE
             for index, line in enumerate(piece.text.splitlines()):
                 number, address = _group_link(line)
                 if address is not None and number is not None:
-                    self._merge(address, group=Fact(number, (piece.cite(index),)), source=piece.cite(index))
+                    self._merge(address, group=Fact(number, (piece.cite(index, line.strip()),)), source=piece.cite(index, line.strip()))
                     if whole or piece.state == EXCERPT and piece.command is None:
                         self._complete_group(number)
+        self._from_group_folders(evidence)
+
+    def _from_group_folders(self, evidence: Evidence) -> None:
+        """Group members from the listings of /sys/kernel/iommu_groups/N/devices."""
         for path in [p for p in evidence.paths() if p.startswith(GROUPS) and p.endswith("/devices/")]:
-            number_text = path[len(GROUPS) :].partition("/")[0]
+            number = path[len(GROUPS) :].partition("/")[0]
             listing = evidence.listing(path)
-            if listing is not None and number_text.isdigit():
+            if listing is not None and number.isdigit():
                 for name in listing[0]:
-                    self._merge(full_address(name), group=Fact(int(number_text), (listing[1].whole(),)))
-                self._complete_group(int(number_text))
+                    self._merge(full_address(name), group=Fact(int(number), (listing[1].whole(),)))
+                self._complete_group(int(number))
 
     def _complete_group(self, number: int) -> None:
         if self._group_lists_complete is not None:
@@ -191,13 +200,22 @@ class Pci:
                 # Whoever shows a device under its group's number shows the group.
                 if entry.group is not None and not piece.terms:
                     self._complete_group(entry.group)
-            lists_all = piece.state == WHOLE and not piece.terms and any(e.address.endswith("00:00.0") for e in entries)
+            lists_all = (
+                piece.state == WHOLE
+                and not piece.terms
+                and any(e.address.endswith("00:00.0") for e in entries)
+            )
             self.complete = self.complete or lists_all
 
     def _note_change(self, entry: lspci.Entry) -> None:
         """Two listings that show different drivers for one device."""
         known = self._devices.get(entry.address)
-        if known is None or not known.driver.known or entry.driver is UNKNOWN or known.driver.value == entry.driver:
+        if (
+            known is None
+            or not known.driver.known
+            or entry.driver is UNKNOWN
+            or known.driver.value == entry.driver
+        ):
             return
         sources = (*known.driver.sources, entry.driver_source)
         text = f"the later listing was believed: {entry.driver or 'no driver'}"
@@ -235,7 +253,10 @@ class Pci:
         """The last name of a link's target; None where the device has no such link."""
         piece = evidence.last(path)
         if piece is not None:
-            return Fact(piece.text.strip().rpartition("/")[2] or None, (piece.whole()._replace(text=piece.text.strip()),))
+            return Fact(
+                piece.text.strip().rpartition("/")[2] or None,
+                (piece.whole()._replace(text=piece.text.strip()),),
+            )
         denied = any(state.state == "denied" for state in evidence.states(path))
         if denied or not evidence.complete:
             return unknown(wanted)
@@ -261,5 +282,11 @@ def _group_link(line: str) -> tuple[int | None, str | None]:
     if not mark or not number.isdigit() or not rest.startswith("devices/"):
         return None, None
     address = rest[8:].split()[0].strip(":'\"") if rest[8:].split() else ""
-    return (int(number), full_address(address)) if address.count(":") >= 1 and "." in address else (int(number), None)
+    return (
+        (int(number), full_address(address))
+        if address.count(":") >= 1 and "." in address
+        else (int(number), None)
+    )
+
+
 __all__ = ["Device", "Pci", "Piece"]

@@ -68,7 +68,9 @@ class Machine(NamedTuple):
         for passed in self.devices:
             i440fx = self.machine.known and not str(self.machine.value or "").startswith(("q35", "pc-q35"))
             if passed.options.get("pcie") in ("1", "on", "true") and i440fx:
-                found.append(f"{passed.key} says pcie=1, which needs the machine type q35, and the VM has {self.machine.value or 'i440fx'}")
+                found.append(
+                    f"{passed.key} says pcie=1, which needs the machine type q35, and the VM has {self.machine.value or 'i440fx'}"
+                )
         return Listing(found)
 
 
@@ -95,7 +97,7 @@ def _proxmox(piece: Piece) -> Machine:
     devices: list[Passed] = []
     for key, (value, index) in values.items():
         if key.startswith("hostpci") and key[7:].isdigit():
-            devices += _hostpci(key, value, piece.cite(index))
+            devices += _hostpci(key, value, piece.cite(index, line.strip()))
     whole = piece.state == "whole"
 
     def fact(key: str, otherwise: Any) -> Fact:
@@ -124,7 +126,15 @@ def _hostpci(key: str, value: str, source: Source) -> list[Passed]:
     found = []
     for address in addresses:
         if _ADDRESS.fullmatch(address):
-            found.append(Passed(full_address(address) if "." in address else _slot(address), "." not in address, key, options, source))
+            found.append(
+                Passed(
+                    full_address(address) if "." in address else _slot(address),
+                    "." not in address,
+                    key,
+                    options,
+                    source,
+                )
+            )
     return found
 
 
@@ -151,14 +161,23 @@ def _libvirt(piece: Piece) -> Machine | None:
         found = _XML_ADDRESS.search(line) if hostdev and inside else None
         if found:
             address = "{}:{}:{}.{}".format(*found.groups())
-            devices.append(Passed(address, False, "hostdev", {}, piece.cite(index)))
+            devices.append(Passed(address, False, "hostdev", {}, piece.cite(index, line.strip())))
         if "</source" in line:
             inside = False
         if "</hostdev" in line:
             hostdev = False
     if not devices:
         return None
-    return Machine(None, "libvirt", tuple(devices), Fact(None, weak=True), Fact(None, weak=True), Fact(False, weak=True), managed, piece.whole())
+    return Machine(
+        None,
+        "libvirt",
+        tuple(devices),
+        Fact(None, weak=True),
+        Fact(None, weak=True),
+        Fact(False, weak=True),
+        managed,
+        piece.whole(),
+    )
 
 
 def _qemu(piece: Piece) -> Machine | None:
@@ -166,8 +185,12 @@ def _qemu(piece: Piece) -> Machine | None:
     devices = []
     for index, line in enumerate(piece.text.splitlines()):
         for found in _QEMU.finditer(line):
-            devices.append(Passed(full_address(found.group(1)), False, "-device vfio-pci", {}, piece.cite(index)))
+            devices.append(
+                Passed(full_address(found.group(1)), False, "-device vfio-pci", {}, piece.cite(index, line.strip()))
+            )
     if not devices:
         return None
     unknown_ = Fact(None, weak=True)
-    return Machine(None, "qemu", tuple(devices), unknown_, unknown_, Fact(False, weak=True), False, piece.whole())
+    return Machine(
+        None, "qemu", tuple(devices), unknown_, unknown_, Fact(False, weak=True), False, piece.whole()
+    )

@@ -20,7 +20,7 @@ FORMAT = 1
 STATUSES = ("pass", "fail", "unknown", "not-applicable")
 SEVERITIES = ("blocker", "risk", "advice")
 KEYS = {
-    "id", "title", "scope", "kind", "severity", "when", "pass", "fail", "events", "where", "statuses", "after",
+    "id", "title", "problem", "scope", "kind", "severity", "when", "pass", "fail", "events", "where", "statuses", "after",
     "why", "detail", "remedy", "references", "since", "until", "gate", "wanted", "cases",
 }  # fmt: skip
 _HOLE = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -68,7 +68,11 @@ def compile_messages(folder: Path) -> list[dict[str, Any]]:
         for entry in load_yaml(path) or ():
             if not isinstance(entry, dict) or "event" not in entry or "lines" not in entry:
                 raise KnowledgeError(f"{path}: an entry lacks `event` or `lines`")
-            kept = {key: entry[key] for key in ("event", "place", "proves", "strength", "always", "harmless") if key in entry}
+            kept = {
+                key: entry[key]
+                for key in ("event", "place", "proves", "strength", "always", "harmless")
+                if key in entry
+            }
             compiled += [{**kept, "parts": split_template(line, path)} for line in entry["lines"]]
     return compiled
 
@@ -144,6 +148,7 @@ def compile_rule(rule: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": rule["id"],
         "title": rule["title"],
+        "problem": rule.get("problem") or rule["title"],
         "scope": rule.get("scope", "host"),
         "kind": kind,
         "severity": _choices(rule["severity"], "is", lambda value: value),

@@ -16,7 +16,16 @@ from typing import Any
 from jinja2 import Environment, TemplateError, nodes
 
 _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701 - it only parses; nothing is rendered with it
-_COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "in": "in", "notin": "not in"}
+_COMPARE = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "lteq": "<=",
+    "gt": ">",
+    "gteq": ">=",
+    "in": "in",
+    "notin": "not in",
+}
 _TESTS = ("known", "unknown", "seen")
 _FILTERS = ("length", "join", "first", "last", "map_address", "brief")
 
@@ -93,6 +102,10 @@ def _path(node: nodes.Node, text: str) -> list[str]:
         return [node.name]
     if isinstance(node, nodes.Getattr):
         return [*_path(node.node, text), node.attr]
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+    if (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, str)
+    ):
         return [*_path(node.node, text), node.arg.value]
     raise ExpressionError(f"{text!r}: only names, dots and ['text'] make a path")

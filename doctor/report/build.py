@@ -112,16 +112,15 @@ def headline(diagnosis: Diagnosis) -> str:
     """The verdict in one sentence."""
     names = ", ".join(target.address.removeprefix("0000:") for target in diagnosis.targets[:3])
     names += ", …" if len(diagnosis.targets) > 3 else ""
-    what = f"{names} can" if names else "this host can pass devices to virtual machines:"
     if diagnosis.verdict == "ready":
-        return f"{names} can be given to a guest" if names else "This host can pass devices to virtual machines"
+        return f"{names} can be given to a guest" if names else "This host can give devices to guests"
     if diagnosis.verdict == "undetermined":
-        about = names or "this host"
+        about = f"whether {names} can be given to a guest" if names else "whether this host can give devices to guests"
         missing = sum(1 for found in diagnosis.findings if found.status == "unknown")
-        return f"What was read does not settle whether {about} can be passed through; {missing} checks are open"
-    first = next((cause.finding for cause in diagnosis.causes), None)
-    because = f": {first.title[0].lower() + first.title[1:]} - no" if first else ""
-    return (f"{what.removesuffix(' can')} cannot be given to a guest yet" if names else "This host cannot pass devices yet") + because
+        return f"What was read does not settle {about} ({missing} open questions)"
+    first = next((cause.finding.title for cause in diagnosis.causes), "")
+    about = f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
+    return f"{about}: {first[:1].lower()}{first[1:]}" if first else about
 
 
 def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
@@ -132,7 +131,11 @@ def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
         if device is None:
             continue
         group = device.group.value if device.group.known else None
-        members = [m.address for m in host.pci.members(group) if m.address != row.address] if group is not None else []
+        members = (
+            [m.address for m in host.pci.members(group) if m.address != row.address]
+            if group is not None
+            else []
+        )
         rows.append(
             {
                 "address": row.address,

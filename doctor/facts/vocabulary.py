@@ -1,0 +1,41 @@
+"""The names of facts that rules may ask for: what `passdoctor rules lint` checks against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from doctor.facts.binding import Binding, TargetFacts
+from doctor.facts.boot import Boot
+from doctor.facts.cmdline import _EFFECTS, _PARTS
+from doctor.facts.host import Host
+from doctor.facts.iommu import Iommu
+from doctor.facts.machine import Machine
+from doctor.facts.pending import Pending
+from doctor.facts.platform import Platform
+
+_CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(_EFFECTS) | set(_PARTS)
+
+
+def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
+    """Every group of facts with the names in it; None where any name may be asked for."""
+    events = frozenset(template["event"] for template in knowledge["messages"])
+    parameters = {option["name"] for option in knowledge["parameters"]["options"]}
+    parameters |= set(knowledge["parameters"]["known"])
+    cmdline = frozenset(_CMDLINE | parameters | {name.replace("-", "_") for name in parameters})
+    groups: dict[str, frozenset[str] | None] = {
+        "machine": frozenset(Machine._fields),
+        "iommu": frozenset(Iommu._fields),
+        "platform": frozenset(Platform._fields),
+        "boot": frozenset(Boot._fields),
+        "pending": frozenset(Pending._fields),
+        "binding": frozenset(Binding.SHOWN),
+        "target": frozenset(TargetFacts.SHOWN),
+        "events": events | {"denied"},
+        "cmdline": cmdline,
+        "configured": cmdline,
+        "event": None,
+        "modules": None,
+        "modprobe": frozenset(("entries", "loads")),
+    }
+    groups.update({name: frozenset() for name in Host.SHOWN if name not in groups})
+    return groups
