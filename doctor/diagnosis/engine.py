@@ -61,32 +61,50 @@ def run(
 
 def _target_facts(host: Host, targets: list[Target]) -> list[TargetFacts]:
     known = {target.address: target.managed for target in targets}
-    return [TargetFacts(host, t.address, t.because, t.managed, known) for t in targets]
+    along = frozenset(target.address for target in targets if not target.weak)
+    return [TargetFacts(host, t.address, t.because, t.managed, known, along) for t in targets]
 
 
 def _judge(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:
-    """A rule's findings by its scope."""
-    if rule["scope"] == "target":
-        return [_one(rule, target.address, _with(host, target=target)) for target in targets]
+    """A rule's findings by its scope. A device that only an event names is judged by that event's rule alone."""
+    if rule["scope"] == "host":
+        return _host_rule(host, rule)
+    named = _named(host, rule)
     if rule["scope"] == "event":
-        return _event_rule(host, rule)
-    return _host_rule(host, rule)
+        return _event_rule(host, rule, named)
+    known = {target.address: target for target in targets}
+    findings = [_one(rule, address, _scope(host, address, known, named.pop(address, None))) for address in known]
+    others = {device: event for device, event in named.items() if device is not None or not findings}
+    return findings + [_one(rule, device, _scope(host, device, known, event)) for device, event in others.items()]
+
+
+def _named(host: Host, rule: Rule) -> dict[str | None, Any]:
+    """The first event of the rule's for each device that its events name; None for those that name none."""
+    chosen: dict[str | None, Any] = {}
+    for name in rule["events"]:
+        for event in host.log.all(name):
+            if rule["where"] is not None and truth(evaluate(rule["where"], _with(host, event=event))) is not True:
+                continue
+            named = event.lookup("device")
+            chosen.setdefault(named.value if isinstance(named, Fact) else None, event)
+    return chosen
+
+
+def _scope(host: Host, device: str | None, known: dict[str, TargetFacts], event: Any) -> HostScope:
+    """The names for one device: the device with what stands around it, and the event that names it."""
+    target = known.get(device or "")
+    if target is None and device is not None:
+        managed = {address: facts.managed for address, facts in known.items()}
+        target = TargetFacts(host, device, "a log line names it", False, managed)
+    return _with(host, target=target, event=event)
 
 
 def _host_rule(host: Host, rule: Rule) -> list[Finding]:
     return [_one(rule, None, HostScope(host))]
 
 
-def _event_rule(host: Host, rule: Rule) -> list[Finding]:
-    """One finding for each device that the rule's events name; without an event, none for anybody."""
-    chosen: dict[str | None, Any] = {}
-    for name in rule["events"]:
-        for event in host.log.all(name):
-            scope = _with(host, event=event)
-            if rule["where"] is not None and truth(evaluate(rule["where"], scope)) is not True:
-                continue
-            named = event.lookup("device")
-            chosen.setdefault(named.value if isinstance(named, Fact) else None, event)
+def _event_rule(host: Host, rule: Rule, chosen: dict[str | None, Any]) -> list[Finding]:
+    """One finding for each device that the rule's events name; without an event, one for the host."""
     if not chosen:
         scope = HostScope(host)
         passed = evaluate(rule["pass"], scope) if rule["pass"] is not None else Fact(False)
@@ -94,10 +112,7 @@ def _event_rule(host: Host, rule: Rule) -> list[Finding]:
         return [_finding(rule, None, status, scope, passed)]
     if len(chosen) > 1:
         chosen.pop(None, None)
-    return [
-        _one(rule, device, _with(host, event=event), Fact(True, (event.source,)))
-        for device, event in chosen.items()
-    ]
+    return [_one(rule, device, _scope(host, device, {}, event)) for device, event in chosen.items()]
 
 
 def _with(host: Host, **names: Any) -> HostScope:
@@ -106,9 +121,11 @@ def _with(host: Host, **names: Any) -> HostScope:
     return scope
 
 
-def _one(rule: Rule, device: str | None, scope: HostScope, symptom: Fact | None = None) -> Finding:
-    """The finding of a rule in a scope. `symptom` is what an event rule fails by, unless it says more."""
-    if rule["when"] is not None:
+def _one(rule: Rule, device: str | None, scope: HostScope) -> Finding:
+    """The finding of a rule in a scope. An event in it is a symptom: the rule fails by it, unless it says more."""
+    event = dict.get(scope, "event")
+    symptom = Fact(True, (event.source,)) if event is not None else None
+    if rule["when"] is not None and symptom is None:
         applies = evaluate(rule["when"], scope)
         held = truth(applies)
         if held is False:
@@ -116,7 +133,7 @@ def _one(rule: Rule, device: str | None, scope: HostScope, symptom: Fact | None 
         if held is None:
             status = f.UNKNOWN if rule["kind"] == "state" else f.NOT_APPLICABLE
             return _finding(rule, device, status, scope, applies)
-    fails = evaluate(rule["fail"], scope) if rule["fail"] is not None else symptom
+    fails = evaluate(rule["fail"], scope) if rule["fail"] is not None and not _settles(rule, symptom) else symptom
     if fails is not None and truth(fails) is True:
         return _finding(rule, device, f.FAIL, scope, _joined(fails, symptom))
     passes = evaluate(rule["pass"], scope) if rule["pass"] is not None else Fact(False)
@@ -127,10 +144,13 @@ def _one(rule: Rule, device: str | None, scope: HostScope, symptom: Fact | None 
         return _finding(rule, device, f.NOT_APPLICABLE, scope, fails or passes)
     if value is False and fails is None:
         return _finding(rule, device, f.FAIL, scope, passes)
-    missing = (
-        passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
-    )
+    missing = passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
     return _finding(rule, device, f.UNKNOWN, scope, missing)
+
+
+def _settles(rule: Rule, symptom: Fact | None) -> bool:
+    """Whether an event alone makes the rule fail: in a rule for targets it does."""
+    return symptom is not None and rule["scope"] == "target"
 
 
 def _joined(fails: Fact, symptom: Fact | None) -> Fact:

@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 _DEVICE = re.compile(r"(?:([0-9a-fA-F]{4,6}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?")
 _IDS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 _HELD = ("vfio-pci", "pci-stub", "vfio_pci", "pci_stub")
-# What a driver_override names when a guest is meant.
-_ERRORS = (
-    ("qemu_not_viable", "QEMU refused it"),
-    ("vfio_node_missing", "QEMU could not open its group"),
-    ("vfio_permission", "QEMU may not open its group"),
-    ("qemu_device_error", "an error of QEMU names it"),
-    ("rmrr_refused", "the kernel refused to hand it over"),
-)
-
-
 class UnknownDevice(ValueError):
     """`--device` names no device of the evidence. The message holds the candidates."""
 
@@ -134,13 +124,15 @@ def _managed(host: Host, address: str) -> bool:
 def _by_error(host: Host, found: dict[str, Target]) -> None:
     """Devices that an error about giving them away names; an error with a group alone means its endpoints."""
     groups: list[str] = []
-    for name, because in _ERRORS:
-        for event in host.log.all(name):
-            device = event.lookup("device")
-            if device is not None and getattr(device, "value", None):
-                _add(found, Target(device.value, because, False, False))
-            elif event.fields.get("group") and name != "rmrr_refused":
-                groups.append(event.fields["group"])
+    for event in host.log.order:
+        because = event.template.get("aims")
+        if not because:
+            continue
+        device = event.lookup("device")
+        if device is not None and device.value:
+            _add(found, Target(device.value, because, False, False))
+        elif event.fields.get("group"):
+            groups.append(event.fields["group"])
     for number in groups:
         if not number.isdigit():
             continue

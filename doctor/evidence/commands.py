@@ -8,7 +8,8 @@ from typing import NamedTuple
 _PROMPT = re.compile(
     r"""\s*(?:\([\w.-]{1,40}\)\s*)?                                # (venv)
         (?:\[[\w.+-]{1,64}@[\w.-]{1,64}\ [^\]\n]{0,120}\]\s?[\#$%]  # [user@host dir]$
-        |  [\w.+-]{1,64}@[\w.-]{1,64}(?::|\ )?[^\#$%>❯|"'=(]{0,120}[\#$%>❯]  # user@host:dir#
+        |  [\w.+-]{1,64}@[\w.-]{1,64}(?:\([^)\s]{0,8}\))?(?::|\ )?[^\#$%>❯|"'=(]{0,120}[\#$%>❯]  # user@host:dir#
+        |  [~/][\w/.-]{0,80}[\#$]                                     # /some/folder#
         |  [➜❯λ]\s+[~/\w.-]{0,60}(?=\s)
         |  PS\s[^>\n]{1,80}>
         )(?:\s|$)(?P<command>.*)""",
@@ -81,7 +82,7 @@ def prompt(line: str) -> tuple[str, bool] | None:
     if found:
         command = found.group("command").strip()
         if found.group("mark") == "$" or _is_command(command, found.group("mark") != "#"):
-            return command, found.group("mark") == "$"
+            return command, found.group("mark") in "$+"
         return None
     return (line.strip(), False) if _is_command(line.strip(), False) else None
 
@@ -271,6 +272,8 @@ def route(words: list[str]) -> str | None:
             recursive = any(w.startswith("-") and "R" in w for w in words[1:])
             return "cmd/iommu-groups" if recursive else arguments[0].strip("/") + "/"
         return "cmd/iommu-groups" if arguments and "iommu_groups" in arguments[0] else None
+    if name == "readlink" and arguments and arguments[-1].startswith("/sys/"):
+        return arguments[-1].replace("\\", "").strip("/")
     if name == "qm" and arguments[:1] == ["config"] and len(arguments) > 1 and arguments[1].isdigit():
         return f"etc/pve/qemu-server/{arguments[1]}.conf"
     if name in ("qm", "virsh", "kvm") or name.startswith("qemu-system"):

@@ -15,7 +15,7 @@ _STAMP = (
     r"|[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8} \S{1,64} kernel:|\d{4}-\d\d-\d\dT\S{1,40} \S{1,64} kernel:"
 )
 _MESSAGE = (
-    r"DMAR(?:-IR)?: ?\S|AMD-Vi: |ACPI: (?:DMAR|IVRS) |vfio-pci 0000|pci 0000:|iommu: |vfio_pci: |vfio_ecap_init:"
+    r"DMAR(?:-IR)?: ?\S|Linux version \d|AMD-Vi: |ACPI: (?:DMAR|IVRS) |vfio-pci 0000|pci 0000:|iommu: |vfio_pci: |vfio_ecap_init:"
     r"|x2apic: |perf/amd_iommu: |kvm: disabled|VFIO - User|Intel-IOMMU: |PCI-DMA: |vfio_iommu_type1_"
 )
 _TOOLS = r"qemu|kvm: -device|error: |TASK ERROR|libvirt|internal error|vfio[: ]|unsupported configuration|modprobe: "
@@ -53,6 +53,7 @@ SHAPES = (
         "cmd/lspci-nnk", True, r"[#*=\-\s]*(?:iommu[ _]?)?group:?\s{1,4}\d{1,4}\s?:?\W{0,8}$", re.IGNORECASE
     ),
     _shape("cmd/iommu-groups", True, r"\S*/sys/kernel/iommu_groups/\d+(?:/devices)?[:/]?"),
+    _shape("cmd/iommu-groups", True, rf"\.?/?\d{{1,4}}/devices/{_ADDRESS}"),
     _shape("etc/default/grub", True, r"#?\s?GRUB_\w+="),
     _shape("boot/loader/entries/pasted.conf", True, r"options\s.*\b(?:root=|initrd=|rw\b|ro\b)"),
     _shape(

@@ -17,6 +17,7 @@ from doctor.facts.modprobe import ids as configured_ids
 
 if TYPE_CHECKING:
     from doctor.facts.host import Host
+    from doctor.facts.messages import Event, Log
     from doctor.facts.pci import Device
 
 _VFIO_NAMES = ("vfio", "vfio_pci", "vfio_iommu_type1", "vfio_virqfd", "vfio_pci_core", "pci_stub")
@@ -191,21 +192,57 @@ def _differ(given: str, meant: str) -> int:
     return sum(1 for a, b in zip(given, meant, strict=True) if a != b)
 
 
+class Said:
+    """The events that name a device, or its IOMMU group where they name no device."""
+
+    def __init__(self, log: Log, address: str, group: str | None) -> None:
+        """`group` is its number as text, None while it is not known."""
+        self._log, self._address, self._group = log, address, group
+
+    def all(self, name: str) -> list[Event]:
+        """The events called `name`."""
+        return [event for event in self._log.all(name) if self._about_me(event)]
+
+    def lookup(self, name: str) -> Fact:
+        """The same as a fact; known to be none where no line says it."""
+        events = self.all(name)
+        return Fact(Listing(events), tuple(event.source for event in events[:3]))
+
+    def _about_me(self, event: Event) -> bool:
+        named = event.lookup("device")
+        if named is not None:
+            return bool(named.value == self._address)
+        short = self._address.partition(":")[2]
+        if "=" + self._address in event.text or "=" + short in event.text:
+            return True
+        return self._group is not None and event.fields.get("group") == self._group
+
+
 class TargetFacts:
     """A device that is meant for a guest, with what stands around it."""
 
     SHOWN = (
         "address", "device", "ids", "name", "kind", "driver", "group", "group_known", "members", "companions", "neighbours",
         "obstacles", "on_vfio", "managed", "because", "whole_slot", "in_ids", "twins", "not_viable", "no_group_node",
-        "vms", "vm", "functions", "host_drivers", "brief", "boot_vga", "wanted_ids", "unbound_companions", "addresses",
+        "vms", "vm", "functions", "host_drivers", "brief", "boot_vga", "said", "wanted_ids", "unbound_companions", "addresses",
     )  # fmt: skip
 
     def __init__(
-        self, host: Host, address: str, because: str, managed: bool, targets: dict[str, bool]
+        self,
+        host: Host,
+        address: str,
+        because: str,
+        managed: bool,
+        targets: dict[str, bool],
+        along: frozenset[str] = frozenset(),
     ) -> None:
-        """`targets` maps every target's address to whether a VM manager binds it by itself."""
+        """`targets` maps every target's address to whether a VM manager binds it by itself.
+
+        `along` are those that surely go to a guest: a target that only its group's error names may be the
+        very device that stands in the way.
+        """
         self._host, self.address, self.because, self.managed = host, address, because, managed
-        self._targets = targets
+        self._targets, self._along = targets, along
         self.device: Device | None = host.pci.get(address)
 
     @property
@@ -317,7 +354,7 @@ class TargetFacts:
             for d in members
             if d.address != self.address
             and d.address not in companions
-            and d.address not in self._targets
+            and d.address not in self._along
             and (d.class_ or "")[:4] not in ("0604", "0609", "0600")
             and not (d.physfn and d.physfn == self.address)
         ]
@@ -330,38 +367,30 @@ class TargetFacts:
         found = []
         for device in self.neighbours:
             value = device.acceptable.value
-            if value is False or value is UNKNOWN and refused:
+            if value is False or (value is UNKNOWN and refused):
                 found.append(device)
         return Listing(found, self.neighbours.complete, self.neighbours.wanted)
 
     @property
     def not_viable(self) -> Fact:
-        """QEMU's refusal of its group."""
-        group = self.group
-        events = [
-            event
-            for event in self._host.log.all("qemu_not_viable")
-            if self._names_me(event) or (group.known and event.fields.get("group") == str(group.value))
-        ]
-        return Fact(Listing(events), tuple(event.source for event in events[:2]))
+        """A refusal of its group as a whole."""
+        return self.said.lookup("qemu_not_viable")
 
     @property
     def no_group_node(self) -> Fact:
-        """QEMU's complaint that /dev/vfio/N of its group does not exist: nothing in it is bound to vfio-pci."""
-        group = self.group
+        """A complaint that /dev/vfio/N of its group does not exist: nothing in it is bound to vfio-pci."""
         events = [
             event
-            for event in self._host.log.all("vfio_node_missing")
-            if self._names_me(event) or (group.known and event.fields.get("group") == str(group.value))
+            for event in self.said.all("qemu_group_open_failed")
+            if "No such file" in event.fields.get("error", "")
         ]
         return Fact(Listing(events), tuple(event.source for event in events[:2]))
 
-    def _names_me(self, event: Any) -> bool:
-        """Whether an event's line names this device, in its hole or elsewhere."""
-        named = event.lookup("device")
-        if isinstance(named, Fact):
-            return bool(named.value == self.address)
-        return "=" + self.address in event.text or "=" + self.address.partition(":")[2] in event.text
+    @cached_property
+    def said(self) -> Said:
+        """What log lines say of this device or of its group."""
+        group = self.group
+        return Said(self._host.log, self.address, str(group.value) if group.known else None)
 
     @property
     def in_ids(self) -> Fact:

@@ -120,10 +120,6 @@ def _table(evidence: Evidence, log: Log, vendor: Fact, active: Fact) -> Fact:
         return said
     if active.known and active.value is True:
         return active
-    for piece in evidence.pieces("cmd/virt-host-validate"):
-        for index, line in enumerate(piece.text.splitlines()):
-            if "No ACPI DMAR table" in line or "No ACPI IVRS table" in line:
-                return Fact(False, (piece.cite(index, line.strip()),), weak=True)
     silent = _silence(log, "firmware.table", vendor)
     return silent or unknown(TABLES, "cmd/dmesg")
 

@@ -118,7 +118,7 @@ def read(piece: Piece) -> list[Entry]:
             )
             continue
         alone = _GROUP.search(line)
-        if alone and len(line.strip()) < 30 and not line[:1].isspace():
+        if alone and len(line.strip()) < 30 and "Kernel" not in line and not line.strip().startswith("IOMMU group:"):
             header = int(alone.group(1))
         elif devices:
             devices[-1].take(line, piece.cite(index, line.strip()[:300]))

@@ -60,6 +60,8 @@ class Event(NamedTuple):
 
     def lookup(self, name: str) -> Any:
         """A hole of the line as rules ask for it; `device` always as a full address, lower case."""
+        if name == "name":
+            return Fact(self.name, (self.source,))
         value = self.fields.get(name)
         if name == "device":
             return Fact(full_address(value), (self.source,)) if value else None
@@ -258,9 +260,10 @@ def _span(piece: Piece, events: list[Event]) -> tuple[int, int] | None:
 
     Index -1 means from the very first line on.
     """
-    if piece.state == EXCERPT:
-        return None
     lines = piece.text.lstrip().split("\n", 60)
+    whole_log = piece.command is None and len(lines) > 60 and "Linux version " in "\n".join(lines[:12])
+    if piece.state == EXCERPT and not whole_log:
+        return None
     head = "\n".join(lines[:12])
     places = [PLACES.index(e.template["place"]) for e in events if e.template.get("place") in PLACES]
     if not piece.terms:

@@ -40,8 +40,12 @@ class Modules:
         if any(fact.value == MISSING for fact in facts):
             gone = [fact for fact in facts if fact.value == MISSING]
             return Fact(False, tuple(source for fact in gone for source in fact.sources))
-        if all(fact.value in (LOADED, BUILT_IN, LOADABLE) for fact in facts):
+        present = [fact.value in (LOADED, BUILT_IN, LOADABLE) for fact in facts]
+        if all(present):
             return Fact(True, sources)
+        if self.lookup("vfio_pci").value in (LOADED, BUILT_IN):
+            # vfio loads its IOMMU driver by itself when a container is opened (linux drivers/vfio/container.c).
+            return Fact(True, self.lookup("vfio_pci").sources, weak=True)
         return unknown("proc/modules", "lib/modules/modules.dep")
 
 
@@ -66,6 +70,13 @@ def read(evidence: Evidence, devices: list[Device], log: Log) -> Modules:
         states.setdefault("vfio", Fact(LOADED, (event.source,)))
     for event in log.all("vfio_ids"):
         states.setdefault("vfio_pci", Fact(LOADED, (event.source,)))
+    for piece in evidence.states("cmd/messages"):
+        words = (piece.command or "").split()
+        if "modprobe" in words and not piece.text and len(words) > 1:
+            states.setdefault(words[-1].replace("-", "_"), Fact(LOADED, (piece.whole(),)))
+    for event in log.all("module_insert_failed"):
+        name = event.fields.get("module", "").replace("-", "_").strip("'")
+        states[name] = Fact(MISSING, (event.source,))
     for event in log.all("module_missing"):
         states.setdefault(
             event.fields.get("module", "").replace("-", "_").strip("'"), Fact(MISSING, (event.source,))

@@ -109,6 +109,7 @@ class Pci:
         self._devices: dict[str, Device] = {}
         self.complete = False  # whether every function of the machine is listed
         self._group_lists_complete: set[int] | None = set()
+        self._from_driver_lines(log)
         self._from_groups(evidence, log)
         self._from_listings(evidence)
         self._from_sysfs(evidence)
@@ -171,6 +172,18 @@ class Pci:
                         self._complete_group(number)
         self._from_group_folders(evidence)
 
+    def _from_driver_lines(self, log: Log) -> None:
+        """Devices whose log lines bear vfio-pci's name: it was bound, unless the probe failed."""
+        failed = {
+            event.fields.get("device")
+            for name in ("vfio_probe_failed", "vfio_pf_has_vfs", "denylist")
+            for event in log.all(name)
+        }
+        for event in log.all("vfio_pci_line"):
+            named = event.fields.get("device", "")
+            if named and named not in failed:
+                self._merge(full_address(named), driver=Fact("vfio-pci", (event.source,)), source=event.source)
+
     def _from_group_folders(self, evidence: Evidence) -> None:
         """Group members from the listings of /sys/kernel/iommu_groups/N/devices."""
         for path in [p for p in evidence.paths() if p.startswith(GROUPS) and p.endswith("/devices/")]:
@@ -224,10 +237,9 @@ class Pci:
     def _from_sysfs(self, evidence: Evidence) -> None:
         """Devices from the host's own tree."""
         listing = evidence.listing(SYSFS)
-        if listing is None:
-            return
-        self.complete = True
-        for address in listing[0]:
+        self.complete = self.complete or listing is not None
+        seen = {path[len(SYSFS) :].partition("/")[0] for path in evidence.paths() if path.startswith(SYSFS)}
+        for address in sorted(seen - {""} | set(listing[0] if listing else ())):
             base = SYSFS + address + "/"
             vendor, device = _word(evidence, base + "vendor"), _word(evidence, base + "device")
             class_ = _word(evidence, base + "class")
@@ -272,21 +284,18 @@ def _word(evidence: Evidence, path: str) -> str | None:
 
 
 def _group_link(line: str) -> tuple[int | None, str | None]:
-    """Group and device of a line of `find /sys/kernel/iommu_groups -type l`.
+    """Group and device of a line of `find /sys/kernel/iommu_groups -type l`, or of `find .` there.
 
     >>> _group_link("/sys/kernel/iommu_groups/17/devices/0000:00:1f.2")
     (17, '0000:00:1f.2')
     """
-    before, mark, after = line.partition("iommu_groups/")
-    number, _, rest = after.partition("/")
-    if not mark or not number.isdigit() or not rest.startswith("devices/"):
+    head, mark, rest = line.partition("/devices/")
+    number = head.rpartition("/")[2]
+    words = rest.split()
+    if not mark or not number.isdigit() or not words:
         return None, None
-    address = rest[8:].split()[0].strip(":'\"") if rest[8:].split() else ""
-    return (
-        (int(number), full_address(address))
-        if address.count(":") >= 1 and "." in address
-        else (int(number), None)
-    )
+    address = words[0].strip(":'\"")
+    return (int(number), full_address(address)) if ":" in address and "." in address else (int(number), None)
 
 
 __all__ = ["Device", "Pci", "Piece"]

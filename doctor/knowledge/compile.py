@@ -70,7 +70,7 @@ def compile_messages(folder: Path) -> list[dict[str, Any]]:
                 raise KnowledgeError(f"{path}: an entry lacks `event` or `lines`")
             kept = {
                 key: entry[key]
-                for key in ("event", "place", "proves", "strength", "always", "harmless")
+                for key in ("event", "place", "proves", "strength", "always", "harmless", "aims", "driver")
                 if key in entry
             }
             compiled += [{**kept, "parts": split_template(line, path)} for line in entry["lines"]]

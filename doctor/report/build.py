@@ -115,11 +115,17 @@ def headline(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict == "ready":
         return f"{names} can be given to a guest" if names else "This host can give devices to guests"
     if diagnosis.verdict == "undetermined":
-        about = f"whether {names} can be given to a guest" if names else "whether this host can give devices to guests"
+        about = (
+            f"whether {names} can be given to a guest"
+            if names
+            else "whether this host can give devices to guests"
+        )
         missing = sum(1 for found in diagnosis.findings if found.status == "unknown")
         return f"What was read does not settle {about} ({missing} open questions)"
     first = next((cause.finding.title for cause in diagnosis.causes), "")
-    about = f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
+    about = (
+        f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
+    )
     return f"{about}: {first[:1].lower()}{first[1:]}" if first else about
 
 

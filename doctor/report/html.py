@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Long enough for any line that a person wrote, short enough that no log line fills a page.
 LINE_LENGTH = 1000
-PRINTED_LENGTH = 300  # laying out a long line costs more than its tail is worth on paper
+PRINTED_LENGTH = 200  # laying out a long line costs more than its tail is worth on paper
 
 
 def render(report: Report) -> str:

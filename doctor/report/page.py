@@ -69,8 +69,11 @@ class Page:
         self._lines.append(Text.assemble(" " * indent, (sign + " ", "dim"), (text.expandtabs(), style)))
 
     def commands(self, commands: list[str], indent: int) -> None:
-        """Commands to type, each behind a dollar sign."""
+        """Commands to type, each behind a dollar sign, and comments behind their own."""
         for command in commands:
+            if command.startswith("#"):
+                self.prose((command[1:].strip(), "dim"), indent=indent + 2, first=" " * indent + "#")
+                continue
             lines = wrap_command(command, self.width - indent - 2)
             for number, line in enumerate(lines):
                 self.kept("$" if number == 0 else " ", line, indent, "bold")

@@ -121,7 +121,7 @@ class _Printer:
         severity = words(check["severity"]).upper()
         self.page.prose(
             (severity, _COLOURS.get(check["severity"], "bold")),
-            f" {words('fail')}: ",
+            ": ",
             (self.name(check), "bold"),
             f" ({words('weak')})" if check["confidence"] == "weak" else "",
             indent=_IN,
@@ -185,7 +185,7 @@ class _Printer:
         self.page.heading(words("plan-rest"))
         for step in view.closing:
             self.step(step)
-        for key, commands in (("verify", _to_verify(view.steps)), ("undo", _to_undo(view.steps))):
+        for key, commands in (("verify", _to_verify(view)), ("undo", _to_undo(view.steps))):
             if commands:
                 self.page.prose((words(key) + ":", "bold"), indent=_IN)
                 self.page.commands(commands, _IN + 2)
@@ -243,8 +243,11 @@ class _Printer:
             self.page.prose(self.words("devices-more", count=hidden) + ".", indent=_IN, first="-")
 
 
-def _to_verify(steps: tuple[Numbered, ...]) -> list[str]:
-    return list(dict.fromkeys(command for each in steps for command in each.step["verify"]))
+def _to_verify(view: View) -> list[str]:
+    """All commands that show success, but for those that are a step of their own at the end."""
+    told = {command for each in view.closing for command in each.step["commands"]}
+    commands = dict.fromkeys(command for each in view.steps for command in each.step["verify"])
+    return [command for command in commands if command not in told]
 
 
 def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:

@@ -104,7 +104,7 @@ def arrange(report: Report) -> View:
     """The arrangement of `report`, every text in it made visible."""
     seen = visible_everywhere(report)
     steps = _numbered(seen)
-    causes = _causes(seen, steps)
+    causes = _causes(seen, steps, _first_reboot(steps))
     shown = {step.number for cause in causes for step in cause.steps}
     targets = tuple(row for row in seen["devices"] if row["target"])
     return View(
@@ -155,17 +155,23 @@ def _numbered(report: Report) -> tuple[Numbered, ...]:
     )
 
 
-def _closes(numbered: Numbered) -> bool:
-    """Whether a step belongs to the end of the plan rather than to one cause: a rebuild or a reboot."""
-    step = numbered.step
-    return step["reboot"] or (len(numbered.causes) > 1 and not step["files"])
+def _first_reboot(steps: tuple[Numbered, ...]) -> int:
+    return next((each.number for each in steps if each.step["reboot"]), len(steps) + 1)
 
 
-def _causes(report: Report, steps: tuple[Numbered, ...]) -> tuple[Cause, ...]:
+def _closes(numbered: Numbered, reboot: int) -> bool:
+    """Whether a step belongs to the end of the plan rather than to one cause.
+
+    So do a rebuild for several causes, and from step `reboot` on all: shown earlier, it would be done earlier.
+    """
+    return numbered.number >= reboot or (len(numbered.causes) > 1 and not numbered.step["files"])
+
+
+def _causes(report: Report, steps: tuple[Numbered, ...], reboot: int) -> tuple[Cause, ...]:
     causes = []
     for number, (check, explained) in enumerate(_roots(report), 1):
         asked = [step for step in steps if number in step.causes]
-        needed = [step for step in asked if not _closes(step)]
+        needed = [step for step in asked if not _closes(step, reboot)]
         causes.append(
             Cause(
                 number,

@@ -13,11 +13,6 @@ ENGLISH = {
     "blocker": "blocker",
     "risk": "risk",
     "advice": "advice",
-    "pass": "passed",
-    "fail": "failed",
-    "unknown": "not known",
-    "not-applicable": "not applicable",
-    "waived": "waived",
     "weak": "probably",
     # What was examined
     "title": "Can it be passed through?",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from doctor.evidence.types import Evidence, Piece
-    from doctor.report.model import FileChange
+    from doctor.treatment.result import FileChange
     from doctor.treatment.steps import Ask
 
 BACKUP = ".before-passdoctor"

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from doctor.facts.boot import ConfigLine
-    from doctor.report.model import Step
     from doctor.treatment.platforms import HostFacts, Way
+    from doctor.treatment.result import Step
     from doctor.treatment.steps import Ask
 
 

@@ -13,26 +13,40 @@ from doctor.facts.modprobe import ids as effective_ids
 from doctor.facts.modprobe import plain
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
-from doctor.treatment.outcome import verify_of
+from doctor.treatment.outcome import make_step, verify_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from doctor.facts.modprobe import Entry, Load
     from doctor.treatment.platforms import HostFacts, Ways
+    from doctor.treatment.result import Step
     from doctor.treatment.steps import Ask
 
+_PLACES = (
+    "/etc/modules /etc/modules-load.d /etc/initramfs-tools/modules /etc/mkinitcpio.conf /etc/dracut.conf.d"
+)
 _ADDRESS = re.compile(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII)
 _ARRAY = re.compile(r"(\s*[A-Za-z_]+\+?=)([(\"'])([^)\"'#]*)([)\"'])(.*)", re.ASCII)
 
 
 class Desk(NamedTuple):
-    """What the carrying out of module steps works on; `notes` collects what could not be done."""
+    """What the carrying out of module steps works on.
+
+    `notes` collects what was left out, `steps` what is told in words because no file can be named for it.
+    """
 
     facts: HostFacts
     ways: Ways
     drafts: Drafts
     notes: list[str]
+    steps: list[Step]
+
+    def tell(self, kind: str, asks: Sequence[Ask], text: str, *commands: str) -> None:
+        """A step in words."""
+        immutable = self.ways.data.get("immutable")
+        summary = f"{text}. {immutable}" if immutable else text
+        self.steps.append(make_step(kind, summary, asks, [] if immutable else commands))
 
     def sift(self, kind: str, values: Iterable[Any], ask: Ask) -> list[str]:
         """The values that fit their kind; a note if some do not."""
@@ -90,7 +104,9 @@ def _load_early(desk: Desk, ask: Ask, names: list[str]) -> None:
     """Have modules loaded from the initramfs, in the way of its tool."""
     early = desk.ways.tool_data.get("early")
     if not early:
-        desk.notes.append(f"The initramfs tool is not known: {', '.join(names)} must be loaded from it.")
+        desk.tell(
+            "load_modules", [ask], f"Have {', '.join(names)} loaded from the initramfs, by its own tool"
+        )
         return
     draft = desk.drafts.at(str(early["file"]))
     summary = f"load {', '.join(names)} from the initramfs, before the drivers of the host"
@@ -133,10 +149,8 @@ def unload_modules(desk: Desk, ask: Ask) -> None:
         for load in current:
             _unload(desk, ask, load, name)
         if not current:
-            desk.notes.append(
-                f"{name} is to be loaded no longer, but the list that names it was not seen: look into "
-                "/etc/modules, /etc/modules-load.d/ and the initramfs tool's list."
-            )
+            text = f"Take {name} out of every list of modules; the list that names it was not seen"
+            desk.tell("unload_modules", [ask], text, f"grep -rsw {name} {_PLACES}")
 
 
 def _unload(desk: Desk, ask: Ask, load: Load, name: str) -> None:
@@ -187,10 +201,8 @@ def module_option(desk: Desk, ask: Ask) -> None:
             _option_part(desk, ask, f"set {said} for {module[0]}", module[0], next(iter(open_)))
         )
     elif removes and not current:
-        desk.notes.append(
-            f"{', '.join(removes)} of {module[0]} is set somewhere that was not seen: "
-            f"`grep -rs {module[0]} /etc/modprobe.d/` finds the line."
-        )
+        text = f"Remove {', '.join(removes)} of {module[0]} where it is set; that place was not seen"
+        desk.tell("module_option", [ask], text, f"grep -rs {module[0]} /etc/modprobe.d/")
 
 
 def _option_part(desk: Desk, ask: Ask, summary: str, module: str, option: str) -> Part:
@@ -316,10 +328,11 @@ def bind_addresses(desk: Desk, asks: Sequence[Ask]) -> None:
         return
     how = desk.ways.tool_data.get("bind_addresses")
     if not how:
-        desk.notes.append(
-            f"The initramfs tool is not known: have the driver_override of {', '.join(new)} set to vfio-pci"
-            " before the drivers of the host are loaded, by `driverctl set-override ADDRESS vfio-pci`."
-        )
+        text = f"Have the driver_override of {', '.join(new)} set to vfio-pci before the drivers load"
+        if not desk.ways.data.get("immutable"):
+            text += ", by driverctl(8) for instance; the initramfs tool is not known"
+        commands = [f"driverctl set-override {address} vfio-pci" for address in new]
+        desk.tell("bind_addresses", asks, text, *commands)
         return
     parts = []
     for ask, some in wanted:

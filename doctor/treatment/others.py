@@ -10,8 +10,8 @@ from doctor.treatment.outcome import make_step
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from doctor.report.model import Step
     from doctor.treatment.platforms import HostFacts, Ways
+    from doctor.treatment.result import Step
     from doctor.treatment.steps import Ask
 
 

@@ -9,8 +9,8 @@ from doctor.treatment import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from doctor.report.model import FileChange, Step
     from doctor.treatment.files import Draft
+    from doctor.treatment.result import FileChange, Step
     from doctor.treatment.steps import Ask
 
 

@@ -21,13 +21,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from doctor.diagnosis.finding import Cause, Finding
-    from doctor.report.model import Plan, Remedy, Step
+    from doctor.treatment.result import Plan, Remedy, Step
     from doctor.treatment.steps import Ask
 
 __all__ = ["HostFacts", "make_plan", "remedies_for"]
 
 _NOT_A_REMEDY = frozenset(("reboot", "verify"))
-_BOOTED = frozenset(("kernel_parameter", "apply_boot_config", "bootloader", "initramfs"))
+_BOOTED = frozenset(
+    (
+        "kernel_parameter",
+        "bootloader",
+        "initramfs",
+        "firmware",
+        "bind_addresses",
+        "unload_modules",
+        "module_option",
+    )
+)
 
 
 def make_plan(
@@ -55,12 +65,13 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Pl
     notes: list[str] = []
     drafts = Drafts(facts.evidence)
     asks = _without_contradictions(asks, notes)
-    asks += _modules(Desk(facts, ways, drafts, notes), asks)
+    desk = Desk(facts, ways, drafts, notes, [])
+    asks += _modules(desk, asks)
     rules = grammar(platforms)
     wish = merge([ask for ask in asks if ask.kind == "kernel_parameter"], rules)
     job = Job(facts, ways.data, wish, rules)
     steps = [others.person_step(ask) for ask in _of(asks, "person")]
-    steps += [step_of(draft, ways.data.get("immutable")) for draft in drafts]
+    steps += [step_of(draft, ways.data.get("immutable")) for draft in drafts] + desk.steps
     boot_steps = _boot(job, ways, asks)
     initramfs = _initramfs(ways, drafts, boot_steps, steps)
     steps += boot_steps + initramfs
@@ -72,7 +83,7 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Pl
     steps += _verification(steps)
     if _of(asks, "person") and any(step["kind"] == "bind_addresses" for step in steps):
         notes.append("Moving a card changes addresses: examine the host again before you bind by address.")
-    all_notes = [*ways.notes, *notes, *wish.notes, *misplaced(job)] if steps else []
+    all_notes = [*ways.notes, *notes, *wish.notes, *misplaced(job)] if asks else []
     return {
         "platform": str(ways.data.get("title", ways.stem)),
         "assured": ways.assured,
@@ -102,7 +113,7 @@ def _without_contradictions(asks: list[Ask], notes: list[str]) -> list[Ask]:
         names = list(ask.body) if isinstance(ask.body, (list, tuple)) else [ask.body]
         ours = [name for name in names if said.setdefault(str(name), ask).kind == ask.kind]
         for name in names:
-            if name not in ours:
+            if name not in ours and safe.fits("module", name):
                 holder = said[str(name)].check
                 notes.append(f"{ask.check} and {holder} disagree about the module {name}: {holder} holds.")
         if ours:
@@ -174,7 +185,7 @@ def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step], steps: list[S
 
 def _reboot(ways: Ways, steps: list[Step]) -> list[Step]:
     """One reboot, if anything takes effect by it only; firmware settings are made on the way."""
-    needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED | {"firmware"}]
+    needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED]
     if not needs:
         return []
     firmware = any(step["kind"] == "firmware" for step in steps)

@@ -105,7 +105,7 @@ def _failed() -> list[Check]:
         check(
             "cmdline-disables-iommu",
             "fail",
-            "No kernel parameter turns the IOMMU off",
+            "A kernel parameter turns the IOMMU off",
             "iommu=off is in effect on the running kernel, so neither DMA remapping nor IOMMU groups exist.",
             why="The parameter outweighs what firmware offers, and later ones do not cancel it.",
             evidence=[
@@ -122,14 +122,14 @@ def _failed() -> list[Check]:
         check(
             "iommu-active",
             "fail",
-            "DMA remapping is active",
+            "DMA remapping is off",
             "The kernel made no IOMMU group.",
             evidence=[cite("", 31, "sys/kernel/iommu_groups/")],
         ),
         check(
             "vfio-bound",
             "fail",
-            "The device is bound to vfio-pci",
+            "It is not bound to vfio-pci",
             "The card is on nvidia, and nothing rebinds it when the guest starts.",
             device=GPU,
             evidence=[cite("Kernel driver in use: nvidia", 52, "cmd/lspci-nnk")],
@@ -138,7 +138,7 @@ def _failed() -> list[Check]:
         check(
             "companion-function-unbound",
             "fail",
-            "The card's other functions go with it",
+            "Another function of the card is held by the host",
             "01:00.1 is on snd_hda_intel.",
             device=GPU,
             confidence="weak",
@@ -147,7 +147,7 @@ def _failed() -> list[Check]:
         check(
             "cmdline-useless",
             "fail",
-            "Every parameter does something",
+            "A parameter does nothing",
             "video=efifb:off is ignored since Linux 5.18.",
             severity="advice",
             evidence=[cite("video=efifb:off", 12, "proc/cmdline")],
@@ -155,7 +155,7 @@ def _failed() -> list[Check]:
         check(
             "host-needs-device",
             "fail",
-            "The host does not need the device",
+            "The host needs the device",
             "The root file system lies on this drive. 根文件系统在此驱动器上。",
             device=NVME,
             severity="risk",

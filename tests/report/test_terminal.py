@@ -99,7 +99,7 @@ def test_everything_is_told() -> None:
     text = " ".join(render(sample_report(), width=200, colour=False).split())
     for told in (
         "forum-post.txt:12 Command line:",
-        "This also explains: DMA remapping is active",
+        "This also explains: DMA remapping is off",
         "$ update-initramfs -u -k all",
         "To verify: $ cat /proc/cmdline",
         "$ find /sys/kernel/iommu_groups/ -type l | sort -V",
@@ -117,6 +117,14 @@ def test_undoing_repeats_nothing_and_rebuilds_last() -> None:
     text = render(report, width=120, colour=False).partition("To undo:")[2]
     assert text.index("$ rm ") < text.index("$ cp -a") < text.index("$ update-grub")
     assert text.count("$ update-grub") == 1
+
+
+def test_a_remark_among_commands_is_no_command() -> None:
+    report = sample_report()
+    report["plan"]["steps"][0]["undo"] = ["# " + "Set it back in the firmware setup. " * 3]
+    text = render(report, width=60, colour=False)
+    assert "$ Set it" not in text
+    assert "# Set it back" in text
 
 
 def test_an_unsure_plan_says_so() -> None:

@@ -35,6 +35,15 @@ def test_a_reboot_belongs_to_the_end_also_of_a_single_cause() -> None:
     assert not any(cause.steps for cause in view.causes)
 
 
+def test_what_comes_after_a_reboot_is_not_shown_before_it() -> None:
+    report = sample_report()
+    report["plan"]["steps"] = [
+        step("reboot", "Reboot", ["vfio-bound"], reboot=True),
+        step("verify", "Look again", ["vfio-bound"], commands=["lspci -nnk"]),
+    ]
+    assert [each.number for each in arrange(report).closing] == [1, 2]
+
+
 def test_a_failure_that_no_cause_accounts_for_is_not_lost() -> None:
     report = sample_report()
     report["causes"] = report["causes"][:1]
