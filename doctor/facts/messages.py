@@ -78,6 +78,15 @@ def full_address(text: str) -> str:
     return text if text.count(":") == 2 else "0000:" + text
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is a PCI address, with or without its domain.
+
+    >>> is_address("0000:01:00.0"), is_address("01:00.0"), is_address("#"), is_address("0000:01:00")
+    (True, True, False, False)
+    """
+    return _fits(text, "device") and all(part and set(part) <= _HEX for part in text[:-2].split(":"))
+
+
 def scan(text: str, templates: list[dict[str, Any]], piece: Piece | None = None) -> list[Event]:
     """Every event in `text`, in the order of its lines; a line gives each event at most once."""
     piece = piece or Piece("cmd/dmesg", text)

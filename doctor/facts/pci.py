@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from doctor.evidence.types import EXCERPT, WHOLE, Evidence, Piece, Source
 from doctor.facts import lspci
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing, unknown
-from doctor.facts.messages import Log, full_address
+from doctor.facts.messages import Log, full_address, is_address
 
 SYSFS = "sys/bus/pci/devices/"
 GROUPS = "sys/kernel/iommu_groups/"
@@ -190,7 +190,7 @@ class Pci:
             number = path[len(GROUPS) :].partition("/")[0]
             listing = evidence.listing(path)
             if listing is not None and number.isdigit():
-                for name in listing[0]:
+                for name in filter(is_address, listing[0]):
                     self._merge(full_address(name), group=Fact(int(number), (listing[1].whole(),)))
                 self._complete_group(int(number))
 
@@ -239,7 +239,7 @@ class Pci:
         listing = evidence.listing(SYSFS)
         self.complete = self.complete or listing is not None
         seen = {path[len(SYSFS) :].partition("/")[0] for path in evidence.paths() if path.startswith(SYSFS)}
-        for address in sorted(seen - {""} | set(listing[0] if listing else ())):
+        for address in sorted(filter(is_address, seen | set(listing[0] if listing else ()))):
             base = SYSFS + address + "/"
             vendor, device = _word(evidence, base + "vendor"), _word(evidence, base + "device")
             class_ = _word(evidence, base + "class")
@@ -295,7 +295,7 @@ def _group_link(line: str) -> tuple[int | None, str | None]:
     if not mark or not number.isdigit() or not words:
         return None, None
     address = words[0].strip(":'\"")
-    return (int(number), full_address(address)) if ":" in address and "." in address else (int(number), None)
+    return int(number), full_address(address) if is_address(address) else None
 
 
 __all__ = ["Device", "Pci", "Piece"]

@@ -28,6 +28,7 @@ _RELEASE = re.compile(r"\d{1,3}\.\d{1,3}(?:\.\d{1,4})?[A-Za-z0-9._+~-]{0,80}", r
 _IMAGE = re.compile(r"vmlinuz-(\d[A-Za-z0-9._+~-]{2,90})", re.ASCII)
 _PROXMOX_INITRD = re.compile(r"initrd=\\EFI\\proxmox\\(\d[A-Za-z0-9._+~-]{2,90})\\", re.ASCII)
 _LOGS = ("cmd/dmesg", "cmd/journalctl-k", "var/log/dmesg", "var/log/kern.log")
+_GRUB_MENUS = ("cmd/update-grub", "boot/grub/grub.cfg", "boot/grub2/grub.cfg")
 _KERNEL_WANTED = ("proc/sys/kernel/osrelease", "cmd/uname-a")
 
 # Suffix of the release → distribution. Only a hint, but for -pve: such kernels can be installed elsewhere.
@@ -45,6 +46,27 @@ _SUFFIXES = (
     (re.compile(r"-generic$|-lowlatency$"), "ubuntu", None),
     (re.compile(r"(?:\+|~)deb(\d{2})|bpo(\d{2})"), "debian", 1),
     (re.compile(r"-(?:cloud-)?amd64$"), "debian", None),
+)
+# Words that only Proxmox VE's own programs print.
+_PROXMOX = (
+    ("cmd/pveversion", "pve-manager"),
+    ("cmd/pveversion", "proxmox-ve"),
+    ("cmd/update-grub", "proxmox-boot-tool"),
+    ("cmd/update-initramfs", "proxmox-boot"),
+    ("cmd/proxmox-boot-tool", "proxmox-boot"),
+    ("cmd/proxmox-boot-tool", "is configured with: "),
+    ("cmd/messages", "/usr/share/perl5/PVE/"),
+    ("cmd/messages", "TASK ERROR: "),
+    ("text/other", "/usr/share/perl5/PVE/"),
+)
+# Words in files and in the kernel's banner that suggest a distribution.
+_HINTS = (
+    ("etc/default/grub", "echo Debian", "debian"),
+    ("etc/default/grub", 'GRUB_DISTRIBUTOR="Arch', "arch"),
+    ("cmd/dmesg", "(Ubuntu ", "ubuntu"),
+    ("cmd/dmesg", "(Debian ", "debian"),
+    ("proc/version", "(Ubuntu ", "ubuntu"),
+    ("proc/version", "(Debian ", "debian"),
 )
 _DEBIAN_OF_PROXMOX = {"10": "6", "11": "7", "12": "8", "13": "9"}
 
@@ -112,13 +134,13 @@ def _kernel(evidence: Evidence) -> Fact:
         found = _RELEASE.match(text)
         if found:
             return Fact(found.group(), (piece.cite(index),))
-    for path in ("proc/cmdline", *_LOGS):
+    for path in ("proc/cmdline", *_LOGS, *_GRUB_MENUS):
         for piece in reversed(evidence.pieces(path)):
             for pattern, word in ((_IMAGE, "vmlinuz-"), (_PROXMOX_INITRD, "initrd=\\EFI\\proxmox\\")):
                 line = find_line(piece, word)
                 found = pattern.search(line[1]) if line else None
                 if line and found:
-                    return Fact(found.group(1), (piece.cite(line[0]),))
+                    return Fact(found.group(1), (piece.cite(line[0]),), (), path in _GRUB_MENUS)
     return _kernel_of_files(evidence)
 
 
@@ -135,9 +157,10 @@ def _release_lines(evidence: Evidence) -> Iterator[tuple[Piece, int, str]]:
                 yield piece, index, words[2]
     for path in ("proc/version", *_LOGS):
         for piece in sorted(evidence.pieces(path), key=lambda one: one.boot):
-            found = find_line(piece, "Linux version ")
-            if found:
-                yield piece, found[0], found[1].partition("Linux version ")[2]
+            for lead in ("Linux version ", "Not tainted "):
+                found = find_line(piece, lead)
+                if found:
+                    yield piece, found[0], found[1].partition(lead)[2]
     for piece in evidence.pieces("cmd/pveversion"):
         found = find_line(piece, "running kernel: ")
         if found:
@@ -180,9 +203,9 @@ def _os_release(evidence: Evidence) -> dict[str, tuple[str, Source]]:
 
 def _proxmox(evidence: Evidence, kernel: Fact) -> Fact | None:
     """The proof that this is Proxmox VE, whose os-release is Debian's."""
-    for path in ("cmd/pveversion",):
+    for path, words in _PROXMOX:
         for piece in evidence.pieces(path):
-            found = find_line(piece, "pve-manager") or find_line(piece, "proxmox-ve")
+            found = find_line(piece, words)
             if found:
                 return Fact("proxmox", (piece.cite(found[0]),))
     for path in evidence.paths():
@@ -204,7 +227,7 @@ def _distribution(
         piece = evidence.last(path)
         if piece:
             return Fact(name, (piece.whole(),))
-    hint = _hint(kernel)
+    hint = _hint(evidence, kernel)
     if hint and hint.value in ("truenas", "unraid"):
         return hint._replace(weak=False)
     if "ID" in names:
@@ -216,12 +239,17 @@ def _distribution(
     return hint or unknown("etc/os-release")
 
 
-def _hint(kernel: Fact) -> Fact | None:
-    """The distribution that the kernel's suffix suggests."""
+def _hint(evidence: Evidence, kernel: Fact) -> Fact | None:
+    """The distribution that the kernel's suffix suggests, or else some words that its tools leave."""
     if kernel.known:
         for pattern, name, _ in _SUFFIXES:
             if pattern.search(kernel.value):
                 return kernel._replace(value=name, weak=True)
+    for path, words, name in _HINTS:
+        for piece in evidence.pieces(path):
+            found = find_line(piece, words)
+            if found:
+                return Fact(name, (piece.cite(found[0]),), (), True)
     return None
 
 

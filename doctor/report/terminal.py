@@ -169,7 +169,7 @@ class _Printer:
             self.page.prose((words("risk-of-step") + ": ", "yellow"), step["risk"], indent=_IN + 2)
 
     def changes(self, files: list[FileChange]) -> None:
-        for change in files:
+        for change in filter(essential_lines, files):
             self.page.prose((change["path"], "cyan"), indent=_IN + 2)
             for sign, line in essential_lines(change):
                 if sign == "-":

@@ -162,7 +162,7 @@ def _first_reboot(steps: tuple[Numbered, ...]) -> int:
 def _closes(numbered: Numbered, reboot: int) -> bool:
     """Whether a step belongs to the end of the plan rather than to one cause.
 
-    So do a rebuild for several causes, and from step `reboot` on all: shown earlier, it would be done earlier.
+    So do a rebuild for several causes, and all from step `reboot` on: what is shown early is done early.
     """
     return numbered.number >= reboot or (len(numbered.causes) > 1 and not numbered.step["files"])
 

@@ -18,7 +18,7 @@ ENGLISH = {
     "title": "Can it be passed through?",
     "report-of": "PCI passthrough report",
     "examined": "Examined for",
-    "no-target": "no device in particular: nothing shows which one is meant for a guest. "
+    "no-target": "No device in particular: nothing shows which one is meant for a guest. "
     "Name one with --device.",
     "input": "Input",
     "collected": "collected {when}",

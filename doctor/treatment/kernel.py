@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts.fact import UNKNOWN
 from doctor.treatment import safe
-from doctor.treatment.files import Drafts, Part, is_current
+from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, step_of, verify_of
 from doctor.treatment.words import Grammar, Wish, holds, key, rewrite
 
@@ -30,7 +30,7 @@ class Job(NamedTuple):
     @property
     def asks(self) -> list[Ask]:
         """Who asks for a change of the command line."""
-        return [*self.wish.adds.values(), *self.wish.removes.values()]
+        return [ask for asks in (*self.wish.adds.values(), *self.wish.removes.values()) for ask in asks]
 
 
 def kernel_steps(job: Job, way: Way) -> list[Step]:
@@ -154,18 +154,21 @@ def _unseen(job: Job, way: Way, drafts: Drafts) -> None:
     missing = str(way.data.get("missing") or "")
     draft.tell(f"{where} (the present line was not seen). {missing}".strip().rstrip("."))
     verify = verify_of(job.data, "kernel_parameter")
-    draft.parts += [Part("kernel_parameter", f"add {w}", ask, verify) for w, ask in job.wish.adds.items()]
-    draft.parts += [
-        Part("kernel_parameter", f"remove {word} if it is there", ask, verify)
-        for word, ask in job.wish.removes.items()
-    ]
+    for word, asks in job.wish.adds.items():
+        draft.parts += [Part("kernel_parameter", f"add {word}", ask, verify) for ask in asks]
+    for word, asks in job.wish.removes.items():
+        draft.parts += [
+            Part("kernel_parameter", f"remove {word} if it is there", ask, verify) for ask in asks
+        ]
 
 
 def _wanted(job: Job) -> str:
     """The wish in words."""
     said = [f"add {' '.join(job.wish.adds)}"] if job.wish.adds else []
     for optional in (False, True):
-        some = [word for word, ask in job.wish.removes.items() if ask.optional is optional]
+        some = [
+            word for word, asks in job.wish.removes.items() if all(ask.optional for ask in asks) is optional
+        ]
         if some:
             said.append(
                 f"remove {' '.join(some)}" + (" (optional)" if optional and len(job.asks) > 1 else "")
@@ -173,25 +176,22 @@ def _wanted(job: Job) -> str:
     return " and ".join(said)
 
 
-def _credit(job: Job, draft: Any, old: list[str], new: list[str]) -> None:
+def _credit(job: Job, draft: Draft, old: list[str], new: list[str]) -> None:
     """Say in the draft who asked for the change of one line, and what it is."""
-    verify = verify_of(job.data, "kernel_parameter")
-    for word, ask in job.wish.adds.items():
+    said: list[tuple[str, list[Ask]]] = []
+    for word, asks in job.wish.adds.items():
         if word in new and word not in old:
             was = [gone for gone in old if key(gone) == key(word) and gone not in new]
             instead = f" in place of {' '.join(was)}" if was and all(map(_plain, was)) else ""
-            draft.parts.append(Part("kernel_parameter", f"add {word}{instead}", ask, verify))
-        elif not any(holds(have, word, job.rules) for have in old) and draft.told:
-            draft.parts.append(Part("kernel_parameter", f"add {word}", ask, verify))
-    for word, ask in job.wish.removes.items():
+            said.append((f"add {word}{instead}", asks))
+    for word, asks in job.wish.removes.items():
         gone = [have for have in old if key(have) == key(word) and have not in new]
         replaced = any(key(add) == key(word) for add in new if add not in old)
         if gone and not replaced:
-            draft.parts.append(Part("kernel_parameter", f"remove {word}", ask, verify))
-    if not draft.parts:
-        draft.parts += [
-            Part("kernel_parameter", "write all parameters on one line", ask, verify) for ask in job.asks
-        ]
+            said.append((f"remove {word}", asks))
+    verify = verify_of(job.data, "kernel_parameter")
+    for text, asks in said or [("write all parameters on one line", job.asks)]:
+        draft.parts += [Part("kernel_parameter", text, ask, verify) for ask in asks]
 
 
 def _plain(word: str) -> bool:

@@ -254,24 +254,29 @@ def put(desk: Desk, entry: Entry, words: list[str], parts: Sequence[Part]) -> No
 
 def softdep(desk: Desk, ask: Ask, drivers: Iterable[Any], before: str = "vfio-pci") -> None:
     """Have `before` loaded ahead of host drivers; built-in drivers are not reached by it."""
-    for driver in desk.sift("module", drivers, ask):
+    names = desk.ways.data.get("driver_modules", {})
+    for driver in desk.sift("module", [names.get(one, one) for one in drivers], ask):
         if plain(before) in desk.facts.modprobe.softdeps(driver) or plain(driver) == plain(before):
             continue
         draft = desk.drafts.at(str(desk.ways.data.get("modprobe_file")))
         draft.add(f"softdep {driver} pre: {before}")
-        draft.parts.append(Part("softdep", f"load {before} before {driver}", ask))
+        verify = verify_of(desk.ways.data, "softdep")
+        draft.parts.append(Part("softdep", f"load {before} before {driver}", ask, verify))
 
 
-def bind_ids(desk: Desk, asks: Sequence[Ask]) -> list[Ask]:
-    """Bind all devices of some ids to vfio-pci. Hands back kernel parameters, where they are the way."""
+def bind_ids(desk: Desk, asks: Sequence[Ask], typed: Sequence[str] = ()) -> list[Ask]:
+    """Bind all devices of some ids to vfio-pci. Hands back kernel parameters, where they are the way.
+
+    `typed` are ids that another check has put on the command line, which then outranks modprobe.d.
+    """
     wanted = [(ask, desk.sift("ids", _field(ask, "ids"), ask)) for ask in asks]
-    new = [one for _, some in wanted for one in some]
-    if not new:
+    new = [*typed, *(one for _, some in wanted for one in some)]
+    if not any(some for _, some in wanted):
         return []
     builtin = vfio_builtin(desk.facts, desk.ways)
     configured = desk.facts.boot.configured
     on_line = effective_ids(desk.facts.modprobe, configured, builtin=True) if configured.known else None
-    by_parameter = builtin or bool(on_line and on_line.value)
+    by_parameter = builtin or bool(typed) or bool(on_line and on_line.value)
     present = on_line if by_parameter and on_line else effective_ids(desk.facts.modprobe, ())
     have = [one.text for one in present.value] if present.known else []
     union = [one for one in dict.fromkeys([*have, *new]) if safe.fits("id_entry", one)]

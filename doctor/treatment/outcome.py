@@ -48,12 +48,14 @@ def step_of(draft: Draft, immutable: str | None = None, prefix: str = "") -> Ste
     On a system whose files are written by a tool of its own, the lines are told and not written.
     """
     asks = [part.ask for part in draft.parts]
-    said: list[str] = []
+    askers: dict[str, list[Ask]] = {}
     for part in draft.parts:
-        optional = part.ask.optional and not all(ask.optional for ask in asks)
-        text = f"{part.summary} (optional)" if optional else part.summary
-        if text not in said:
-            said.append(text)
+        askers.setdefault(part.summary, []).append(part.ask)
+    mixed = not all(ask.optional for ask in asks)
+    said = [
+        f"{text} (optional)" if mixed and all(ask.optional for ask in held) else text
+        for text, held in askers.items()
+    ]
     summary = "; ".join([*said, *draft.told])
     kind = draft.parts[0].kind if draft.parts else "file"
     verify = [command for part in draft.parts for command in part.verify]

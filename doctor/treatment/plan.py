@@ -15,7 +15,7 @@ from doctor.treatment.modules import Desk
 from doctor.treatment.outcome import by_firmware, make_step, step_of
 from doctor.treatment.platforms import HostFacts, Ways, choose
 from doctor.treatment.steps import asks_of, gather
-from doctor.treatment.words import grammar, merge
+from doctor.treatment.words import grammar, key, merge, value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Pl
     drafts = Drafts(facts.evidence)
     asks = _without_contradictions(asks, notes)
     desk = Desk(facts, ways, drafts, notes, [])
-    asks += _modules(desk, asks)
+    asks = _modules(desk, asks)
     rules = grammar(platforms)
     wish = merge([ask for ask in asks if ask.kind == "kernel_parameter"], rules)
     job = Job(facts, ways.data, wish, rules)
@@ -122,8 +122,12 @@ def _without_contradictions(asks: list[Ask], notes: list[str]) -> list[Ask]:
 
 
 def _modules(desk: Desk, asks: list[Ask]) -> list[Ask]:
-    """Carry out everything about modules; what must be done on the command line instead comes back."""
-    more = modules.bind_ids(desk, [ask for ask in asks if ask.kind == "bind_ids"])
+    """Carry out everything about modules. Back come the asks, ids on the command line made one list."""
+    typed = [word for ask in asks for word in _typed_ids(ask)]
+    ids = [one for word in typed for one in (value(word) or "").split(",")]
+    more = modules.bind_ids(desk, [ask for ask in asks if ask.kind == "bind_ids"], ids)
+    if more and typed:
+        asks = [_with_ids(ask, more[0].body["add"]) for ask in asks]
     modules.bind_addresses(desk, [ask for ask in asks if ask.kind == "bind_addresses"])
     for ask in asks:
         if ask.kind == "softdep" and isinstance(ask.body, dict):
@@ -136,7 +140,25 @@ def _modules(desk: Desk, asks: list[Ask]) -> list[Ask]:
             modules.load_modules(desk, ask)
         elif ask.kind == "unload_modules":
             modules.unload_modules(desk, ask)
-    return more
+    return more + asks
+
+
+def _typed_ids(ask: Ask) -> list[str]:
+    """The `vfio-pci.ids=` parameters that an ask adds to the command line."""
+    body = ask.body if ask.kind == "kernel_parameter" and isinstance(ask.body, dict) else {}
+    adds = body.get("add") if isinstance(body.get("add"), (list, tuple)) else [body.get("add")]
+    return [
+        word for word in map(str, adds or ()) if key(word) == "vfio_pci.ids" and safe.fits("parameter", word)
+    ]
+
+
+def _with_ids(ask: Ask, words: list[str]) -> Ask:
+    """The ask with its `vfio-pci.ids=` replaced by the list that holds all ids."""
+    typed = _typed_ids(ask)
+    if not typed:
+        return ask
+    adds = ask.body["add"] if isinstance(ask.body["add"], (list, tuple)) else [ask.body["add"]]
+    return ask._replace(body={**ask.body, "add": [word for word in adds if word not in typed] + words})
 
 
 def _boot(job: Job, ways: Ways, asks: list[Ask]) -> list[Step]:

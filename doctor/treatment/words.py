@@ -25,10 +25,10 @@ class Grammar(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """What is asked of the command line: word → who asks for it first; and what was settled or left out."""
+    """What is asked of the command line: word → who asks for it; and what was settled or left out."""
 
-    adds: dict[str, Ask]
-    removes: dict[str, Ask]
+    adds: dict[str, list[Ask]]
+    removes: dict[str, list[Ask]]
     notes: list[str]
 
 
@@ -73,10 +73,10 @@ def merge(asks: Iterable[Ask], rules: Grammar) -> Wish:
         for word in removes:
             clash = word if word in wish.adds else None
             if clash and word not in adds:
-                holder = wish.adds[clash].check
+                holder = wish.adds[clash][0].check
                 wish.notes.append(f"{ask.check} would remove {word}, which {holder} needs: it stays.")
             elif not clash:
-                wish.removes.setdefault(word, ask)
+                wish.removes.setdefault(word, []).append(ask)
     return wish
 
 
@@ -87,13 +87,16 @@ def _listed(given: Any) -> list[Any]:
 
 def _add(wish: Wish, word: str, ask: Ask, rules: Grammar) -> None:
     if word in wish.removes:
-        wish.notes.append(f"{ask.check} would add {word}, which {wish.removes[word].check} removes: it goes.")
+        wish.notes.append(
+            f"{ask.check} would add {word}, which {wish.removes[word][0].check} removes: it goes."
+        )
         return
-    for other, holder in wish.adds.items():
+    for other, holders in wish.adds.items():
         if excludes(other, word, rules):
-            wish.notes.append(f"{ask.check} would add {word}, {holder.check} needs {other}: that one holds.")
+            holder = holders[0].check
+            wish.notes.append(f"{ask.check} would add {word}, {holder} needs {other}: that one holds.")
             return
-    wish.adds.setdefault(word, ask)
+    wish.adds.setdefault(word, []).append(ask)
 
 
 def excludes(one: str, other: str, rules: Grammar) -> bool:
@@ -159,7 +162,7 @@ def rewrite(lines: Sequence[Sequence[str]], home: int, wish: Wish, rules: Gramma
     """The words of each line after the wish; what is new goes where its old value stood, else to line `home`.
 
     >>> rules = Grammar(frozenset(), frozenset(), {})
-    >>> rewrite([["quiet", "intel_iommu=off"]], 0, Wish({"intel_iommu=on": None, "x=1": None}, {}, []), rules)
+    >>> rewrite([["quiet", "intel_iommu=off"]], 0, Wish({"intel_iommu=on": [], "x=1": []}, {}, []), rules)
     [['quiet', 'intel_iommu=on', 'x=1']]
     """
     stripped = [[(word, strip(word, wish, rules)) for word in line] for line in lines]

@@ -106,3 +106,22 @@ def test_board_from_sysfs_and_from_the_log() -> None:
 def test_hostile_release_is_cut_at_its_pattern() -> None:
     found = platform(cmd__uname_D_a="Linux host 6.1.0$(reboot)-pve #1")
     assert found.kernel.value == "6.1.0"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "distribution", "weak"),
+    [
+        ({"cmd__update_D_grub": "W: This system is booted via proxmox-boot-tool:"}, "proxmox", False),
+        ({"cmd__messages": "TASK ERROR: q35 machine model is not enabled at …"}, "proxmox", False),
+        ({"etc__default__grub": "GRUB_DISTRIBUTOR=`lsb_release -i -s || echo Debian`"}, "debian", True),
+        ({"cmd__dmesg": "[ 0.0] Linux version 6.1.31+ (b@h) (gcc (Debian 10.2.1-6))"}, "debian", True),
+        ({"boot__grub2__grub__cfg": "linux16 /vmlinuz-3.10.0-327.el7.x86_64 ro"}, "rhel", True),
+        ({"cmd__dmesg": "CPU: 0 PID: 0 Not tainted 5.0.16-300.local.fc30.x86_64 #1"}, "fedora", True),
+    ],
+)
+def test_words_that_only_one_distributions_tools_leave(
+    pieces: dict[str, str], distribution: str, weak: bool
+) -> None:
+    paths = {path.replace("grub2__grub__cfg", "grub2__grub.cfg"): text for path, text in pieces.items()}
+    found = platform(**paths)
+    assert (found.distribution.value, found.distribution.weak) == (distribution, weak)

@@ -135,7 +135,7 @@ def test_an_unsure_plan_says_so() -> None:
 
 def test_a_report_without_target_or_device() -> None:
     report = {**healthy_report(), "targets": [], "devices": [], "checks": [check("x", "unknown", "A check")]}
-    assert "no device in particular" in render(report, width=120, colour=False)  # type: ignore[arg-type]
+    assert "No device in particular" in render(report, width=120, colour=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("width", [20, 40, 60])

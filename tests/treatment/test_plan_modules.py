@@ -123,3 +123,39 @@ def test_lists_of_modules(make_facts: MakeFacts, failed: Failed, platforms: dict
     assert "no longer load vfio_virqfd (optional)" in steps["/etc/modules"]["summary"]
     assert steps["/etc/modules"]["optional"] is False
     assert steps["/etc/initramfs-tools/modules"]["optional"] is True
+
+
+def test_ids_that_another_check_types_become_one_list(
+    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
+) -> None:
+    typo = failed(
+        "cmdline-typo",
+        {"kernel_parameter": {"add": ["vfio_pci.ids=8086:9a49"], "remove": ["vfio-pci-ids=8086:9a49"]}},
+        severity="advice",
+    )
+    host = {
+        **HOSTS["debian-grub"],
+        "etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet vfio-pci-ids=8086:9a49"\n',
+    }
+    step = one(plan_of(host, platforms, make_facts, typo, failed("vfio-bound", IDS)), "kernel_parameter")
+    assert step["files"][0]["after"] == [
+        'GRUB_CMDLINE_LINUX_DEFAULT="quiet vfio-pci.ids=8086:9a49,10de:2203,10de:1aef"'
+    ]
+    assert step["why"] == ["vfio-bound", "cmdline-typo"]
+    assert step["optional"] is False
+
+
+def test_drivers_whose_module_bears_another_name(
+    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
+) -> None:
+    finding = failed("c", {"softdep": {"drivers": ["xhci_hcd"], "before": "vfio-pci"}})
+    change = one(plan_of(HOSTS["debian-grub"], platforms, make_facts, finding), "softdep")["files"][0]
+    assert change["after"] == ["softdep xhci_pci pre: vfio-pci"]
+
+
+def test_a_list_that_was_not_seen_is_told(
+    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
+) -> None:
+    step = one(plan_of(HOSTS["debian-grub"], platforms, make_facts, failed("c", UNLOAD)), "unload_modules")
+    assert "not seen" in step["summary"]
+    assert step["commands"][0].startswith("grep -rsw vfio_virqfd /etc/modules ")
