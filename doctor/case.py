@@ -46,7 +46,12 @@ def write_case(name: str, check: str | None, device: str | None, expect: str | N
 
 
 def _texts(evidence: Evidence) -> list[Piece]:
-    return [piece for path in evidence.paths() for piece in evidence.states(path) if piece.state in READABLE and piece.text]
+    return [
+        piece
+        for path in evidence.paths()
+        for piece in evidence.states(path)
+        if piece.state in READABLE and piece.text
+    ]
 
 
 def _given(evidence: Evidence, name: str, redactor: Any, cited: set[str]) -> dict[str, Any]:
@@ -57,8 +62,19 @@ def _given(evidence: Evidence, name: str, redactor: Any, cited: set[str]) -> dic
         from doctor.evidence.clean import decode
 
         return {"paste": redactor.text(decode(Path(name).read_bytes())).rstrip() + "\n"}
-    always = ("proc/cmdline", "cmd/uname-a", "cmd/dmesg", "sys/class/iommu/", "sys/kernel/iommu_groups/", "etc/os-release")
-    kept = [piece for piece in _texts(evidence) if piece.path in cited or piece.path in always or piece.path.startswith("etc/modprobe.d/")]
+    always = (
+        "proc/cmdline",
+        "cmd/uname-a",
+        "cmd/dmesg",
+        "sys/class/iommu/",
+        "sys/kernel/iommu_groups/",
+        "etc/os-release",
+    )
+    kept = [
+        piece
+        for piece in _texts(evidence)
+        if piece.path in cited or piece.path in always or piece.path.startswith("etc/modprobe.d/")
+    ]
     return {"given": {piece.path: redactor.text(piece.text) + "\n" for piece in kept}}
 
 

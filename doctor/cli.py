@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doctor import __version__
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             from doctor.collect.__main__ import main as collect
 
             return collect(given[1:])
-        options = _parser().parse_args(given)
+        options = _parser(given[0] if given else "").parse_args(given)
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
     except (ValueError, OSError) as error:
@@ -82,27 +81,43 @@ def _complain(text: str) -> None:
     print("passdoctor: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """All commands; the options only of the one that is `wanted`, for the others cost a start as well."""
     parser = argparse.ArgumentParser(
         prog="passdoctor",
         description="Tells whether a PCI device can be given to a virtual machine, why not, and what to type.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
     )
     parser.add_argument("--version", action="version", version=f"passdoctor {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # With `prog` given, argparse need not format a usage line (and import what that takes) for its sake.
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", prog="passdoctor")
     commands.add_parser("collect", help="gather this host's evidence into a bundle", add_help=False)
-    _check_parser(commands)
-    explain = commands.add_parser("explain", help="what a check asks, why, and its remedies")
+    for name, (text, fill) in _COMMANDS.items():
+        if name == wanted or wanted not in _COMMANDS:
+            fill(commands.add_parser(name, help=text, formatter_class=_formatter))
+    return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """A formatter that is told its width: finding it out would import shutil at every start."""
+    columns = os.environ.get("COLUMNS", "")
+    return argparse.RawDescriptionHelpFormatter(prog, width=int(columns) - 2 if columns.isdigit() else 98)
+
+
+def _explain_options(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("check", metavar="CHECK")
     explain.add_argument("--rules", metavar="PATH")
     explain.set_defaults(run=_explain)
-    rules = commands.add_parser("rules", help="list or lint the rules")
+
+
+def _rules_options(rules: argparse.ArgumentParser) -> None:
     rules.add_argument("action", choices=("list", "lint"))
     rules.add_argument("--rules", metavar="PATH", help="rules of your own, a file or a folder")
     rules.set_defaults(run=_rules)
-    case = commands.add_parser("case", help="write a redacted rule case from an input")
+
+
+def _case_options(case: argparse.ArgumentParser) -> None:
     case.add_argument("input", metavar="INPUT")
     case.add_argument("--check", metavar="CHECK", help="the check that the case is for")
     case.add_argument("--device", metavar="DEVICE")
@@ -111,16 +126,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     case.add_argument("-o", "--output", metavar="FILE")
     case.set_defaults(run=_case)
-    return parser
 
 
-def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    check = commands.add_parser(
-        "check",
-        help="examine an input or this host",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _check_options(check: argparse.ArgumentParser) -> None:
+    check.epilog = _EXAMPLES
     check.add_argument(
         "input",
         nargs="?",
@@ -150,6 +159,14 @@ def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     check.set_defaults(run=_check)
 
 
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "check": ("examine an input or this host", _check_options),
+    "explain": ("what a check asks, why, and its remedies", _explain_options),
+    "rules": ("list or lint the rules", _rules_options),
+    "case": ("write a redacted rule case from an input", _case_options),
+}
+
+
 def _check(options: argparse.Namespace) -> int:
     """`passdoctor check`."""
     from doctor.examine import examine
@@ -169,8 +186,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _format_of(file: str | None) -> str:
     """The format that a file's ending asks for."""
-    suffix = Path(file or "").suffix.lower()
-    return {".html": "html", ".htm": "html", ".pdf": "pdf", ".json": "json"}.get(suffix, "terminal")
+    ending = (file or "").lower().rpartition(".")[2]
+    return {"html": "html", "htm": "html", "pdf": "pdf", "json": "json"}.get(ending, "terminal")
 
 
 def _write(report: Report, form: str, file: str | None) -> str | None:
@@ -189,7 +206,7 @@ def _write(report: Report, form: str, file: str | None) -> str | None:
     data = written.encode("utf-8", "surrogateescape") if isinstance(written, str) else written
     if file in (None, "-"):
         return _print(data)
-    return _save(Path(str(file)), data)
+    return _save(str(file), data)
 
 
 def _print(data: bytes) -> str | None:
@@ -203,8 +220,11 @@ def _print(data: bytes) -> str | None:
     return None
 
 
-def _save(path: Path, data: bytes) -> str | None:
+def _save(name: str, data: bytes) -> str | None:
     """Writes a file whole or not at all."""
+    from pathlib import Path
+
+    path = Path(name)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
@@ -279,7 +299,7 @@ def _case(options: argparse.Namespace) -> int:
     if options.output is None:
         print(text, end="")
         return 0
-    problem = _save(Path(options.output), text.encode())
+    problem = _save(options.output, text.encode())
     if problem:
         _complain(problem)
     return USAGE if problem else 0

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _DEVICE = re.compile(r"(?:([0-9a-fA-F]{4,6}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?")
 _IDS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 _HELD = ("vfio-pci", "pci-stub", "vfio_pci", "pci_stub")
+
+
 class UnknownDevice(ValueError):
     """`--device` names no device of the evidence. The message holds the candidates."""
 

@@ -19,18 +19,133 @@ _SHORT_PROMPT = re.compile(r"\s*(?P<mark>[$#%+])\s+(?P<command>\S.*)")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|\S+""")
 
 COMMANDS = frozenset(
-    """awk bash bat bootctl cat cpuid dmesg dpkg driverctl echo efibootmgr egrep emacs fgrep find for free gedit grep
-    head hostnamectl hwinfo inxi journalctl kvm kvm-ok kubectl less ls ls-iommu lsblk lscpu lshw lsinitramfs lsinitrd
-    lsiommu lsmod lspci lsusb microk8s modinfo modprobe mokutil more nano neofetch nvim oc openssl proxmox-boot-tool
-    pveperf pvesh pveversion qemu-system-x86_64 qm readlink rg rpm rpm-ostree sed sh shopt stat sudo sysctl systemctl
-    systemd-detect-virt tail tee ulimit uname update-grub update-initramfs vi vim virsh virt-host-validate vim zcat
-    zgrep zless reboot apt apt-get grub-mkconfig grub2-mkconfig dracut mkinitcpio grubby tree""".split()
+    [
+        "awk",
+        "bash",
+        "bat",
+        "bootctl",
+        "cat",
+        "cpuid",
+        "dmesg",
+        "dpkg",
+        "driverctl",
+        "echo",
+        "efibootmgr",
+        "egrep",
+        "emacs",
+        "fgrep",
+        "find",
+        "for",
+        "free",
+        "gedit",
+        "grep",
+        "head",
+        "hostnamectl",
+        "hwinfo",
+        "inxi",
+        "journalctl",
+        "kvm",
+        "kvm-ok",
+        "kubectl",
+        "less",
+        "ls",
+        "ls-iommu",
+        "lsblk",
+        "lscpu",
+        "lshw",
+        "lsinitramfs",
+        "lsinitrd",
+        "lsiommu",
+        "lsmod",
+        "lspci",
+        "lsusb",
+        "microk8s",
+        "modinfo",
+        "modprobe",
+        "mokutil",
+        "more",
+        "nano",
+        "neofetch",
+        "nvim",
+        "oc",
+        "openssl",
+        "proxmox-boot-tool",
+        "pveperf",
+        "pvesh",
+        "pveversion",
+        "qemu-system-x86_64",
+        "qm",
+        "readlink",
+        "rg",
+        "rpm",
+        "rpm-ostree",
+        "sed",
+        "sh",
+        "shopt",
+        "stat",
+        "sudo",
+        "sysctl",
+        "systemctl",
+        "systemd-detect-virt",
+        "tail",
+        "tee",
+        "ulimit",
+        "uname",
+        "update-grub",
+        "update-initramfs",
+        "vi",
+        "vim",
+        "virsh",
+        "virt-host-validate",
+        "vim",
+        "zcat",
+        "zgrep",
+        "zless",
+        "reboot",
+        "apt",
+        "apt-get",
+        "grub-mkconfig",
+        "grub2-mkconfig",
+        "dracut",
+        "mkinitcpio",
+        "grubby",
+        "tree",
+    ]
 )
 _READERS = frozenset(
-    "cat less more head tail nano vi vim nvim emacs gedit bat zcat zless tee micro kate code".split()
+    [
+        "cat",
+        "less",
+        "more",
+        "head",
+        "tail",
+        "nano",
+        "vi",
+        "vim",
+        "nvim",
+        "emacs",
+        "gedit",
+        "bat",
+        "zcat",
+        "zless",
+        "tee",
+        "micro",
+        "kate",
+        "code",
+    ]
 )
 _ALONE = frozenset(
-    "dmesg lspci lsmod lscpu pveversion update-grub virt-host-validate kvm-ok efibootmgr".split()
+    [
+        "dmesg",
+        "lspci",
+        "lsmod",
+        "lscpu",
+        "pveversion",
+        "update-grub",
+        "virt-host-validate",
+        "kvm-ok",
+        "efibootmgr",
+    ]
 )
 _PLAIN = {
     "lsmod": "cmd/lsmod",
@@ -104,8 +219,7 @@ def _is_command(text: str, lenient: bool) -> bool:
         return False
     return (
         lenient
-        or not rest.strip()
-        and name in _ALONE
+        or (not rest.strip() and name in _ALONE)
         or any(mark in rest for mark in ("/", " -", "|"))
         or (name in ("virsh", "qm", "modprobe", "sudo", "pvesh", "systemctl") and len(words) > 1)
     )
@@ -135,7 +249,7 @@ def parse(text: str) -> Command:
             and "-d" not in words
             and not any(w.startswith("-s") and words[0] == "lspci" for w in words)
         )
-        cut = words[0] in ("head", "tail") or words[:1] == ["ls"] and path is None
+        cut = words[0] in ("head", "tail") or (words[:1] == ["ls"] and path is None)
     for stage in stages[1:]:
         if stage and stage[0] in ("grep", "egrep", "rg", "fgrep"):
             more, fold, plain, _ = _grep(stage)

@@ -60,7 +60,7 @@ def evidence_path(name: str) -> str | None:
             (
                 path
                 for start, path in _SOS
-                if rest == start or start.endswith("dumpxml") and rest.startswith(start)
+                if rest == start or (start.endswith("dumpxml") and rest.startswith(start))
             ),
             None,
         )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doctor.evidence.types import Evidence, InputError
@@ -31,18 +30,19 @@ def open_input(name: str | None, progress: Callable[[str], None] | None = None) 
     if name == "-":
         data = sys.stdin.buffer.read(LARGEST + 1)
         return _text(data, "standard input")
-    path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(name):  # noqa: PTH112 - importing pathlib costs a tenth of a whole check
+        from pathlib import Path
+
         from doctor.evidence.directory import open_directory
 
-        return open_directory(path)
-    return _file(path, name)
+        return open_directory(Path(name))
+    return _file(name)
 
 
-def _file(path: Path, name: str) -> Evidence:
+def _file(name: str) -> Evidence:
     """A file: an archive or a text."""
     try:
-        with path.open("rb") as file:
+        with open(name, "rb") as file:
             if not _regular(file.fileno()):
                 raise InputError(f"{name}: not a regular file")
             data = file.read(LARGEST + 1)
@@ -50,11 +50,12 @@ def _file(path: Path, name: str) -> Evidence:
         raise InputError(f"{name}: {error.strerror or error}") from None
     if len(data) > LARGEST:
         raise InputError(f"{name}: larger than {LARGEST // 1024 // 1024} MiB")
+    short = name.rpartition("/")[2] or name
     if data.startswith(_ARCHIVES) or data[257:262] == b"ustar":
         from doctor.evidence.archive import open_archive
 
-        return open_archive(data, path.name, name)
-    return _text(data, path.name)
+        return open_archive(data, short, name)
+    return _text(data, short)
 
 
 def _regular(descriptor: int) -> bool:

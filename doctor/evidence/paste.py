@@ -190,7 +190,14 @@ _FAMILIES = (
     ("proc/modules", "cmd/lsmod"),
     ("boot/", "etc/kernel/cmdline", "proc/cmdline", "etc/default/grub"),
     ("cmd/virsh-dumpxml", "etc/libvirt/"),
-    ("cmd/update-grub", "cmd/messages", "cmd/proxmox-boot-tool", "cmd/virt-host-validate", "cmd/kvm-ok", "cmd/bootctl"),
+    (
+        "cmd/update-grub",
+        "cmd/messages",
+        "cmd/proxmox-boot-tool",
+        "cmd/virt-host-validate",
+        "cmd/kvm-ok",
+        "cmd/bootctl",
+    ),
     ("cmd/lspci-nnk", "cmd/iommu-groups", "cmd/messages"),
     ("sys/", "cmd/iommu-groups"),
 )

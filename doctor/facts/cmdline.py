@@ -242,8 +242,22 @@ class Cmdline:
 
 
 _EFFECTS = frozenset(
-    "disables_dma_intel disables_dma_amd disables_dma disables_remapping weakens_remapping enables_intel passthrough"
-    " translated acs_override unsafe_interrupts relaxes_rmrr ignores_msrs igfx_off disables_dma_old".split()
+    [
+        "disables_dma_intel",
+        "disables_dma_amd",
+        "disables_dma",
+        "disables_remapping",
+        "weakens_remapping",
+        "enables_intel",
+        "passthrough",
+        "translated",
+        "acs_override",
+        "unsafe_interrupts",
+        "relaxes_rmrr",
+        "ignores_msrs",
+        "igfx_off",
+        "disables_dma_old",
+    ]
 )
 
 

@@ -173,7 +173,7 @@ def _active(
     if units is not None and units[0]:
         return Fact(True, (units[1].cite(0),))
     if groups.known and noiommu.value is not True:
-        if groups.value or groups.sources and not groups.weak:
+        if groups.value or (groups.sources and not groups.weak):
             return groups
     if units is not None:
         return Fact(False, (units[1].whole()._replace(text="no IOMMU in /sys/class/iommu"),))

@@ -118,7 +118,12 @@ def read(piece: Piece) -> list[Entry]:
             )
             continue
         alone = _GROUP.search(line)
-        if alone and len(line.strip()) < 30 and "Kernel" not in line and not line.strip().startswith("IOMMU group:"):
+        if (
+            alone
+            and len(line.strip()) < 30
+            and "Kernel" not in line
+            and not line.strip().startswith("IOMMU group:")
+        ):
             header = int(alone.group(1))
         elif devices:
             devices[-1].take(line, piece.cite(index, line.strip()[:300]))
@@ -142,7 +147,7 @@ def _is_device(line: str, found: re.Match[str]) -> bool:
 def _drivers_shown(piece: Piece) -> bool:
     """Whether the listing would show a driver for every device that has one."""
     command = piece.command or ""
-    if piece.terms or " -s" in command and piece.text.count("\n") == 0:
+    if piece.terms or (" -s" in command and piece.text.count("\n") == 0):
         return False
     words = [w for w in command.split() if w.startswith("-") and not w.startswith("--")]
     asked = (

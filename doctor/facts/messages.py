@@ -4,18 +4,23 @@ A template is literal text with typed holes (`{device}: Adding to iommu group {g
 by its first literal and read forward, so matching is linear in the text whatever the text says.
 
 >>> log = scan("[ 1.0] pci 0000:01:00.0: Adding to iommu group 17", [
-...     {"event": "group_new", "parts": [["device", "device"], ": Adding to iommu group ", ["group", "int"]]}])
+...     {"event": "group_new", "wordings": [
+...         [["Adding", "iommu"], [["device", "device"], ": Adding to iommu group ", ["group", "int"]]]]}])
 >>> [(event.name, event.fields, event.at) for event in log]
 [('group_new', {'device': '0000:01:00.0', 'group': '17'}, 0)]
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.evidence.types import EXCERPT, FILTERED, WHOLE, Evidence, Piece, Source
 from doctor.facts.fact import UNKNOWN, Fact, Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLACES = ("early", "table", "remap", "iommu", "driver", "runtime")
 KERNEL_LOGS = (
@@ -40,6 +45,8 @@ _BDF = frozenset("0123456789abcdefABCDEF:.")
 _KINDS = {"int": _DIGITS, "hex": _HEX, "device": _BDF}
 _WORD_END = frozenset(" \t,;\"'`()[]<>")
 _LONGEST = 400  # characters of a hole that takes free text
+_WORD = re.compile(r"[A-Za-z]{4,}")
+_PART = 1 << 20  # characters that are looked at in one go
 _HITS_A_LINE = 4  # a hostile line may repeat a literal; more hits than these are not looked at
 
 
@@ -90,26 +97,42 @@ def is_address(text: str) -> bool:
 def scan(text: str, templates: list[dict[str, Any]], piece: Piece | None = None) -> list[Event]:
     """Every event in `text`, in the order of its lines; a line gives each event at most once."""
     piece = piece or Piece("cmd/dmesg", text)
-    starts: list[int] | None = None
+    present = _words(text)
+    starts: list[int] = []
     found: dict[tuple[int, str], Event] = {}
     for template in templates:
-        parts = template["parts"]
-        lead = 0 if isinstance(parts[0], str) else 1
-        anchor = parts[lead]
-        position, hits, line = text.find(anchor), 0, -1
-        while position >= 0:
-            starts = starts or _line_starts(text)
-            here = bisect_right(starts, position) - 1
-            hits, line = (hits + 1 if here == line else 1), here
-            end = starts[here + 1] - 1 if here + 1 < len(starts) else len(text)
-            fields = _match(text, starts[here], position, end, parts, lead)
-            if fields is not None:
-                key = (here, template["event"])
-                whole = text[starts[here] : min(end, starts[here] + 2000)].strip()
-                found.setdefault(key, Event(template["event"], fields, here, piece, template, whole))
-            done = fields is not None or hits >= _HITS_A_LINE
-            position = text.find(anchor, end if done else position + 1)
+        for words, parts in template["wordings"]:
+            if present.issuperset(words):
+                starts = starts or _line_starts(text)
+                for here, fields, whole in _hits(text, starts, parts):
+                    key = (here, template["event"])
+                    if key not in found:
+                        found[key] = Event(template["event"], fields, here, piece, template, whole)
     return sorted(found.values(), key=lambda event: event.at)
+
+
+def _words(text: str) -> set[str]:
+    """Every word of a text. (In parts, so that a log of any size is counted in bounded memory.)"""
+    words: set[str] = set()
+    for start in range(0, len(text), _PART):
+        words.update(_WORD.findall(text, max(0, start - 80), start + _PART))
+    return words
+
+
+def _hits(text: str, starts: list[int], parts: list[Any]) -> Iterator[tuple[int, dict[str, str], str]]:
+    """The lines that a template fits: line index, holes, the line's text."""
+    lead = 0 if isinstance(parts[0], str) else 1
+    anchor = parts[lead]
+    position, hits, line = text.find(anchor), 0, -1
+    while position >= 0:
+        here = bisect_right(starts, position) - 1
+        hits, line = (hits + 1 if here == line else 1), here
+        end = starts[here + 1] - 1 if here + 1 < len(starts) else len(text)
+        fields = _match(text, starts[here], position, end, parts, lead)
+        if fields is not None:
+            yield here, fields, text[starts[here] : min(end, starts[here] + 2000)].strip()
+        done = fields is not None or hits >= _HITS_A_LINE
+        position = text.find(anchor, end if done else position + 1)
 
 
 def _line_starts(text: str) -> list[int]:
@@ -196,7 +219,7 @@ class Log:
 
     def __init__(self, evidence: Evidence, templates: list[dict[str, Any]]) -> None:
         """Reads the kernel's and the tools' lines of `evidence`."""
-        self._templates = {template["event"]: template for template in reversed(templates)}
+        self._templates = {template["event"]: template for template in templates}
         self._by_name: dict[str, list[Event]] = {}
         self._spans: list[tuple[Piece, int, int]] = []
         self.order: list[Event] = []
@@ -235,7 +258,7 @@ class Log:
             return None
         place = PLACES.index(template["place"])
         for piece, first, last in self._spans:
-            if first < place <= last and (not piece.terms or _passes(template["parts"], piece)):
+            if first < place <= last and (not piece.terms or _passes(template["wordings"][0][1], piece)):
                 return piece.cite(0)
         return None
 
@@ -248,11 +271,15 @@ class Log:
         ]
 
     def expected(self, claim: str, vendor: str) -> list[str]:
-        """The events that a kernel always prints on this vendor's machines where `claim` is true."""
+        """The events that a kernel always prints on this vendor's machines where `claim` is true.
+
+        Of the claims that such an event proves, its absence disproves the first one only.
+        """
         return [
             name
             for name, template in self._templates.items()
-            if template.get("always") in (vendor, "any") and claim in (template.get("proves") or ())
+            if template.get("always") in (vendor, "any")
+            and claim == next(iter(template.get("proves") or ("",)))
         ]
 
 

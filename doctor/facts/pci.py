@@ -16,14 +16,26 @@ SYSFS = "sys/bus/pci/devices/"
 GROUPS = "sys/kernel/iommu_groups/"
 # Drivers that VFIO accepts beside its own in a group (linux drivers/iommu/iommu.c: driver_managed_dma).
 VFIO_DRIVERS = frozenset(
-    "vfio-pci vfio_pci mlx5_vfio_pci hisi_acc_vfio_pci pds_vfio_pci nvgrace_gpu_vfio_pci virtio_vfio_pci"
-    " qat_vfio_pci xe_vfio_pci vfio-pci-core".split()
+    [
+        "vfio-pci",
+        "vfio_pci",
+        "mlx5_vfio_pci",
+        "hisi_acc_vfio_pci",
+        "pds_vfio_pci",
+        "nvgrace_gpu_vfio_pci",
+        "virtio_vfio_pci",
+        "qat_vfio_pci",
+        "xe_vfio_pci",
+        "vfio-pci-core",
+    ]
 )
 HARMLESS_DRIVERS = VFIO_DRIVERS | {"pci-stub", "pcieport", "pci_stub"}
 BRIDGES = ("06",)
 
 
-_SHOWN = frozenset("address ids name driver group kind acceptable on_vfio brief class_".split())
+_SHOWN = frozenset(
+    ["address", "ids", "name", "driver", "group", "kind", "acceptable", "on_vfio", "brief", "class_"]
+)
 
 
 class Device(NamedTuple):
@@ -167,8 +179,12 @@ class Pci:
             for index, line in enumerate(piece.text.splitlines()):
                 number, address = _group_link(line)
                 if address is not None and number is not None:
-                    self._merge(address, group=Fact(number, (piece.cite(index, line.strip()),)), source=piece.cite(index, line.strip()))
-                    if whole or piece.state == EXCERPT and piece.command is None:
+                    self._merge(
+                        address,
+                        group=Fact(number, (piece.cite(index, line.strip()),)),
+                        source=piece.cite(index, line.strip()),
+                    )
+                    if whole or (piece.state == EXCERPT and piece.command is None):
                         self._complete_group(number)
         self._from_group_folders(evidence)
 
@@ -182,7 +198,9 @@ class Pci:
         for event in log.all("vfio_pci_line"):
             named = event.fields.get("device", "")
             if named and named not in failed:
-                self._merge(full_address(named), driver=Fact("vfio-pci", (event.source,)), source=event.source)
+                self._merge(
+                    full_address(named), driver=Fact("vfio-pci", (event.source,)), source=event.source
+                )
 
     def _from_group_folders(self, evidence: Evidence) -> None:
         """Group members from the listings of /sys/kernel/iommu_groups/N/devices."""

@@ -186,7 +186,13 @@ def _qemu(piece: Piece) -> Machine | None:
     for index, line in enumerate(piece.text.splitlines()):
         for found in _QEMU.finditer(line):
             devices.append(
-                Passed(full_address(found.group(1)), False, "-device vfio-pci", {}, piece.cite(index, line.strip()))
+                Passed(
+                    full_address(found.group(1)),
+                    False,
+                    "-device vfio-pci",
+                    {},
+                    piece.cite(index, line.strip()),
+                )
             )
     if not devices:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from doctor.facts.binding import Binding, TargetFacts
+from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
 from doctor.facts.cmdline import _EFFECTS, _PARTS
 from doctor.facts.host import Host
@@ -12,6 +12,7 @@ from doctor.facts.iommu import Iommu
 from doctor.facts.machine import Machine
 from doctor.facts.pending import Pending
 from doctor.facts.platform import Platform
+from doctor.facts.target import TargetFacts
 
 _CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(_EFFECTS) | set(_PARTS)
 

@@ -23,6 +23,9 @@ KEYS = {
     "id", "title", "problem", "scope", "kind", "severity", "when", "pass", "fail", "events", "where", "statuses", "after",
     "why", "detail", "remedy", "references", "since", "until", "gate", "wanted", "cases",
 }  # fmt: skip
+_KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims")
+# Runs of letters as doctor.facts.messages counts the words of a log.
+WORD = re.compile(r"[A-Za-z]{4,}")
 _HOLE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _HOLE_KINDS = ("device", "int", "hex", "word", "text")
 
@@ -62,19 +65,37 @@ def load_yaml(path: Path) -> Any:
 
 
 def compile_messages(folder: Path) -> list[dict[str, Any]]:
-    """The templates of `folder`: one entry for each wording, with its `parts`. Raises KnowledgeError."""
+    """The events of `folder`, each with its `wordings`: [words, parts]. Raises KnowledgeError.
+
+    The words are those that every line of that wording holds; a text without them need not be searched.
+    """
     compiled = []
     for path in sorted(folder.glob("*.yaml")):
         for entry in load_yaml(path) or ():
             if not isinstance(entry, dict) or "event" not in entry or "lines" not in entry:
                 raise KnowledgeError(f"{path}: an entry lacks `event` or `lines`")
-            kept = {
-                key: entry[key]
-                for key in ("event", "place", "proves", "strength", "always", "harmless", "aims", "driver")
-                if key in entry
-            }
-            compiled += [{**kept, "parts": split_template(line, path)} for line in entry["lines"]]
+            kept = {key: entry[key] for key in _KEPT if key in entry}
+            parts = [split_template(line, path) for line in entry["lines"]]
+            compiled.append({**kept, "wordings": [[key_words(part), part] for part in parts]})
     return compiled
+
+
+def key_words(parts: list[Any]) -> list[str]:
+    """The longest three words that stand whole in a template's literals.
+
+    >>> key_words(["DMAR: dmar", ["unit", "int"], ": Using Queued invalidation"])
+    ['invalidation', 'Queued', 'Using']
+    """
+    found: list[str] = []
+    for number, part in enumerate(parts):
+        if isinstance(part, str):
+            for word in WORD.finditer(part):
+                touches_hole = (word.start() == 0 and number > 0) or (
+                    word.end() == len(part) and number + 1 < len(parts)
+                )
+                if not touches_hole:
+                    found.append(word.group())
+    return sorted(dict.fromkeys(found), key=lambda word: (-len(word), word))[:3]
 
 
 def split_template(line: str, path: Path = Path("template")) -> list[Any]:

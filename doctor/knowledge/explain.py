@@ -8,14 +8,20 @@ from typing import Any
 
 from doctor.knowledge.store import load
 
-_SCOPES = {"host": "the host", "target": "each device that is meant for a guest", "event": "each device that a log line names"}
+_SCOPES = {
+    "host": "the host",
+    "target": "each device that is meant for a guest",
+    "event": "each device that a log line names",
+}
 
 
 def listing(extra: str | None = None) -> str:
     """All checks, a line each: id, severity, scope, title."""
     rules = load(extra)["rules"]
     width = max(len(rule["id"]) for rule in rules)
-    return "\n".join(f"{rule['id']:{width}}  {_severity(rule):8}  {rule['scope']:6}  {rule['title']}" for rule in rules)
+    return "\n".join(
+        f"{rule['id']:{width}}  {_severity(rule):8}  {rule['scope']:6}  {rule['title']}" for rule in rules
+    )
 
 
 def explain(check: str, extra: str | None = None) -> str:
@@ -28,14 +34,20 @@ def explain(check: str, extra: str | None = None) -> str:
         from doctor.knowledge.compile import KnowledgeError
 
         near = get_close_matches(check, rules, 1)
-        raise KnowledgeError(f"no such check: {check}" + (f"; did you mean {near[0]}?" if near else "; see: passdoctor rules list"))
+        raise KnowledgeError(
+            f"no such check: {check}"
+            + (f"; did you mean {near[0]}?" if near else "; see: passdoctor rules list")
+        )
     rule = rules[check]
     parts = [
         f"{rule['id']}: {rule['title']}",
         _section("Asks about", _SCOPES[rule["scope"]] + f". Severity: {_severity(rule)}."),
         _section("Why", rule["why"]),
         "How it is judged\n" + _judged(rule),
-        _section("A failure here can follow from", ", ".join(rule["after"]) or "nothing else: it is a cause of its own"),
+        _section(
+            "A failure here can follow from",
+            ", ".join(rule["after"]) or "nothing else: it is a cause of its own",
+        ),
         "What each result says\n" + "\n".join(_details(rule)),
         "Remedies\n" + ("\n".join(_remedies(rule)) or "  none of its own: the cause's remedy is enough"),
         "References\n" + "\n".join("  " + text for text in rule["references"]),
@@ -81,7 +93,10 @@ def words(node: list[Any]) -> str:
     if name == "const":
         return repr(rest[0])
     if name in ("and", "or"):
-        return f" {name} ".join(f"({words(part)})" if part[0] in ("and", "or") and part[0] != name else words(part) for part in rest)
+        return f" {name} ".join(
+            f"({words(part)})" if part[0] in ("and", "or") and part[0] != name else words(part)
+            for part in rest
+        )
     if name == "not":
         return f"not {words(rest[0])}"
     if name in ("known", "unknown", "seen"):
@@ -117,7 +132,16 @@ def _remedies(rule: dict[str, Any]) -> list[str]:
         condition = f" (when {words(entry['when'])})" if entry["when"] is not None else ""
         for kind, value in entry["step"].items():
             if kind not in ("why", "optional", "otherwise", "risk", "instead_of_ids"):
-                lines.append(indent(fill(f"{kind.replace('_', ' ')}{condition}: {_value(value)}", 88, subsequent_indent="  "), "  "))
+                lines.append(
+                    indent(
+                        fill(
+                            f"{kind.replace('_', ' ')}{condition}: {_value(value)}",
+                            88,
+                            subsequent_indent="  ",
+                        ),
+                        "  ",
+                    )
+                )
     return lines
 
 

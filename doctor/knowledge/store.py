@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-PACKAGE = Path(__file__).resolve().parent.parent
-SHIPPED = PACKAGE / "data" / "rules.json"
-CHECKOUT = PACKAGE.parent / "rules"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Plain strings and os.path: importing pathlib costs a tenth of a whole check.
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+SHIPPED = PACKAGE + "/data/rules.json"
+CHECKOUT = os.path.dirname(PACKAGE) + "/rules"  # noqa: PTH120
 
 
 def rules_folder() -> Path:
     """The folder of the rules' sources: the checkout's, else the copy inside the wheel."""
-    return CHECKOUT if (CHECKOUT / "messages").is_dir() else PACKAGE / "data" / "rules"
+    from pathlib import Path
+
+    return Path(CHECKOUT if _in_checkout() else PACKAGE + "/data/rules")
+
+
+def _in_checkout() -> bool:
+    return os.path.isdir(CHECKOUT + "/messages")  # noqa: PTH112
 
 
 def load(extra: str | None = None) -> dict[str, Any]:
@@ -29,6 +39,8 @@ def load(extra: str | None = None) -> dict[str, Any]:
     known = _base()
     if extra is None:
         return known
+    from pathlib import Path
+
     from doctor.knowledge.compile import KnowledgeError, compile_rules
 
     path = Path(extra)
@@ -40,9 +52,10 @@ def load(extra: str | None = None) -> dict[str, Any]:
 
 
 def _base() -> dict[str, Any]:
-    """What ships with the program."""
-    if not (CHECKOUT / "messages").is_dir() and SHIPPED.is_file():
-        return _parse(SHIPPED.read_bytes())
+    """What ships with the program; in a checkout, what `make` compiled unless a source is newer."""
+    if not _in_checkout() or _fresh():
+        with open(SHIPPED, "rb") as file:
+            return _parse(file.read())
     folder = rules_folder()
     cache = _cache_file(_fingerprint(folder))
     known = _cached(cache)
@@ -52,6 +65,28 @@ def _base() -> dict[str, Any]:
         known = compile_folder(folder)
         _remember(cache, known)
     return known
+
+
+def _fresh() -> bool:
+    """Whether the compiled file is there and newer than every source in the checkout."""
+    try:
+        compiled = os.stat(SHIPPED).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return False
+    return all(status.st_mtime_ns < compiled for status in _statuses(CHECKOUT)) and all(
+        os.stat(f"{PACKAGE}/knowledge/{name}").st_mtime_ns < compiled  # noqa: PTH116
+        for name in ("compile.py", "lower.py")
+    )
+
+
+def _statuses(folder: str) -> Iterator[os.stat_result]:
+    """Every rule file and folder: a file that was taken away makes its folder newer."""
+    yield os.stat(folder)  # noqa: PTH116
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            yield from _statuses(entry.path)
+        elif entry.name.endswith(".yaml"):
+            yield entry.stat()
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -64,6 +99,7 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _fingerprint(folder: Path) -> str:
     """A hash of the names and contents of all rule files and of the compiler itself."""
     from hashlib import sha256
+    from pathlib import Path
 
     digest = sha256()
     sources = [
@@ -77,6 +113,8 @@ def _fingerprint(folder: Path) -> str:
 
 def _cache_file(key: str) -> Path | None:
     """Where the cache of `key` belongs; None where the user has no home."""
+    from pathlib import Path
+
     base = os.environ.get("XDG_CACHE_HOME") or ""
     if not base.startswith("/"):
         home = os.environ.get("HOME") or ""
@@ -108,6 +146,7 @@ def _remember(path: Path | None, known: dict[str, Any]) -> None:
     """Writes the cache atomically; a cache that cannot be written is no error."""
     if path is None:
         return
+    from pathlib import Path
     from tempfile import mkstemp
 
     try:

@@ -108,6 +108,12 @@ class Draft:
         header = [f"--- a/{self.path}", f"+++ b/{self.path}", "@@ only these lines @@"]
         return "\n".join([*header, *("-" + line for line in seen), *("+" + line for line in after)]) + "\n"
 
+    @property
+    def _kept(self) -> str:
+        """Where the copy goes. That of a script leaves its folder, where it would be run as well."""
+        path = "/root/" + self.path.rpartition("/")[2] if self.mode else "/" + self.path
+        return safe.quote(path + BACKUP)
+
     def commands(self) -> list[str]:
         """What to type: a copy first, then what can be typed without an editor."""
         if not self.named:
@@ -116,9 +122,9 @@ class Draft:
         if self.state == ABSENT:
             made: list[str] = []
         elif self.state == UNSEEN:
-            made = [f"[ ! -e {path} ] || cp -a {path} {path}{BACKUP}"]
+            made = [f"[ ! -e {path} ] || cp -a {path} {self._kept}"]
         else:
-            made = [f"cp -a {path} {path}{BACKUP}"]
+            made = [f"cp -a {path} {self._kept}"]
         if self.added and (self.mode or not self.replaced):
             lines = " ".join(safe.quote(line) for line in self.added)
             made.append(f"printf '%s\\n' {lines} {'>' if self.mode else '>>'} {path}")
@@ -132,8 +138,8 @@ class Draft:
         if self.state == ABSENT:
             return [f"rm -f {path}"]
         if self.state == UNSEEN:
-            return [f"if [ -e {path}{BACKUP} ]; then mv {path}{BACKUP} {path}; else rm -f {path}; fi"]
-        return [f"mv {path}{BACKUP} {path}"]
+            return [f"if [ -e {self._kept} ]; then mv {self._kept} {path}; else rm -f {path}; fi"]
+        return [f"mv {self._kept} {path}"]
 
 
 def is_whole(piece: Piece) -> bool:

@@ -159,3 +159,15 @@ def test_a_list_that_was_not_seen_is_told(
     step = one(plan_of(HOSTS["debian-grub"], platforms, make_facts, failed("c", UNLOAD)), "unload_modules")
     assert "not seen" in step["summary"]
     assert step["commands"][0].startswith("grep -rsw vfio_virqfd /etc/modules ")
+
+
+def test_the_copy_of_a_script_leaves_the_folder_of_scripts(
+    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
+) -> None:
+    path = "etc/initramfs-tools/scripts/init-top/bind-vfio"
+    old = "#!/bin/sh\nfor address in 0000:03:00.0; do\ndone\n"
+    plan = plan_of({**HOSTS["debian-grub"], path: old}, platforms, make_facts, failed("b", ADDRESSES))
+    step = one(plan, "bind_addresses")
+    assert step["commands"][0] == f"cp -a /{path} /root/bind-vfio.before-passdoctor"
+    assert step["undo"] == [f"mv /root/bind-vfio.before-passdoctor /{path}"]
+    assert "for address in 0000:03:00.0 0000:05:00.0 0000:05:00.1; do" in step["files"][0]["after"]

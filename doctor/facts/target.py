@@ -1,0 +1,264 @@
+"""A device that is meant for a guest, with what stands around it: companions, neighbours, twins.
+
+The words are those of docs/glossary.md. Which drivers VFIO accepts in a group is linux
+drivers/iommu/iommu.c (iommu_group_claim_dma_owner) and, before 5.19, drivers/vfio/vfio.c.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+
+if TYPE_CHECKING:
+    from doctor.facts.host import Host
+    from doctor.facts.messages import Event, Log
+    from doctor.facts.pci import Device
+
+
+class Said:
+    """The events that name a device, or its IOMMU group where they name no device."""
+
+    def __init__(self, log: Log, address: str, group: str | None) -> None:
+        """`group` is its number as text, None while it is not known."""
+        self._log, self._address, self._group = log, address, group
+
+    def all(self, name: str) -> list[Event]:
+        """The events called `name`."""
+        return [event for event in self._log.all(name) if self._about_me(event)]
+
+    def lookup(self, name: str) -> Fact:
+        """The same as a fact; known to be none where no line says it."""
+        events = self.all(name)
+        return Fact(Listing(events), tuple(event.source for event in events[:3]))
+
+    def _about_me(self, event: Event) -> bool:
+        named = event.lookup("device")
+        if named is not None:
+            return bool(named.value == self._address)
+        short = self._address.partition(":")[2]
+        if "=" + self._address in event.text or "=" + short in event.text:
+            return True
+        return self._group is not None and event.fields.get("group") == self._group
+
+
+class TargetFacts:
+    """A device that is meant for a guest, with what stands around it."""
+
+    SHOWN = (
+        "address", "device", "ids", "name", "kind", "driver", "group", "group_known", "members", "companions", "neighbours",
+        "obstacles", "on_vfio", "managed", "because", "whole_slot", "in_ids", "twins", "not_viable", "no_group_node",
+        "vms", "vm", "functions", "host_drivers", "brief", "boot_vga", "said", "wanted_ids", "unbound_companions", "addresses",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        host: Host,
+        address: str,
+        because: str,
+        managed: bool,
+        targets: dict[str, bool],
+        along: frozenset[str] = frozenset(),
+    ) -> None:
+        """`targets` maps every target's address to whether a VM manager binds it by itself.
+
+        `along` are those that surely go to a guest: a target that only its group's error names may be the
+        very device that stands in the way.
+        """
+        self._host, self.address, self.because, self.managed = host, address, because, managed
+        self._targets, self._along = targets, along
+        self.device: Device | None = host.pci.get(address)
+
+    @property
+    def brief(self) -> str:
+        """The device in words."""
+        return self.device.brief if self.device is not None else self.address
+
+    @property
+    def name(self) -> str:
+        """Its name, else its kind."""
+        return (self.device.name or self.device.kind) if self.device is not None else "device"
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return self.device.kind if self.device is not None else "device"
+
+    @property
+    def ids(self) -> Fact:
+        """vendor:device."""
+        return (
+            Fact(self.device.ids) if self.device is not None and self.device.ids else unknown("cmd/lspci-nnk")
+        )
+
+    @property
+    def driver(self) -> Fact:
+        """The driver that holds it now."""
+        return self.device.driver if self.device is not None else unknown("cmd/lspci-nnk")
+
+    @property
+    def on_vfio(self) -> Fact:
+        """Whether it is bound to a VFIO driver or pci-stub."""
+        return self.device.on_vfio if self.device is not None else unknown("cmd/lspci-nnk")
+
+    @property
+    def boot_vga(self) -> bool:
+        """Whether the firmware drew its picture on it."""
+        return bool(self.device is not None and self.device.boot_vga)
+
+    @property
+    def group(self) -> Fact:
+        """The number of its IOMMU group."""
+        return self.device.group if self.device is not None else unknown("cmd/iommu-groups")
+
+    @property
+    def members(self) -> Listing:
+        """All devices of its group, itself included."""
+        group = self.group
+        if not group.known or group.value is None:
+            return Listing((), False, ("cmd/iommu-groups",))
+        return self._host.pci.members(group.value)
+
+    @property
+    def functions(self) -> Listing:
+        """All functions of its slot that go with it, itself first: the device as a card."""
+        own = [self.device] if self.device is not None else []
+        return Listing([*own, *self.companions])
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of these functions."""
+        return tuple(device.address for device in self.functions) or (self.address,)
+
+    @cached_property
+    def companions(self) -> Listing:
+        """Other functions of the slot with another class, in its group or presumed so."""
+        own = self.device
+        if own is None:
+            return Listing((), False, ("cmd/lspci-nnk",))
+        found = [
+            d
+            for d in self._host.pci.slot(self.address)
+            if d.address != own.address and self._goes_along(own, d)
+        ]
+        return Listing(found, bool(found) or self._slot_seen(), ("cmd/lspci-nnk",))
+
+    def _slot_seen(self) -> bool:
+        """Whether a listing shows every function of the slot."""
+        group = self.group
+        listed = group.known and group.value is not None and self._host.pci.members(group.value).complete
+        return self._host.pci.complete or bool(listed)
+
+    @staticmethod
+    def _goes_along(own: Device, other: Device) -> bool:
+        """Whether a function of the same slot is part of the same card."""
+        if other.class_ is None or own.class_ is None or other.class_ == own.class_ or other.is_bridge:
+            return False
+        if not (own.group.known and other.group.known) or own.group.value == other.group.value:
+            return True
+        picture = own.class_.startswith("03") and (own.ids or "").startswith("1002:")
+        return picture and other.class_ == "0403" and (other.ids or "").startswith("1002:")
+
+    @property
+    def unbound_companions(self) -> Listing:
+        """Companions that a host driver holds and that no VM manager will take."""
+        return Listing(
+            d
+            for d in self.companions
+            if d.acceptable.value is False and not self._targets.get(d.address, False)
+        )
+
+    @cached_property
+    def neighbours(self) -> Listing:
+        """The other endpoints of the group that are not part of the card and go to no guest along with it."""
+        members = self.members
+        companions = {device.address for device in self.companions}
+        found = [
+            d
+            for d in members
+            if d.address != self.address
+            and d.address not in companions
+            and d.address not in self._along
+            and (d.class_ or "")[:4] not in ("0604", "0609", "0600")
+            and not (d.physfn and d.physfn == self.address)
+        ]
+        return Listing(found, members.complete, members.wanted)
+
+    @property
+    def obstacles(self) -> Listing:
+        """Neighbours that a host driver holds; QEMU's refusal proves it of those whose driver is not seen."""
+        refused = bool(self.not_viable)
+        found = []
+        for device in self.neighbours:
+            value = device.acceptable.value
+            if value is False or (value is UNKNOWN and refused):
+                found.append(device)
+        return Listing(found, self.neighbours.complete, self.neighbours.wanted)
+
+    @property
+    def not_viable(self) -> Fact:
+        """A refusal of its group as a whole."""
+        return self.said.lookup("qemu_not_viable")
+
+    @property
+    def no_group_node(self) -> Fact:
+        """A complaint that /dev/vfio/N of its group does not exist: nothing in it is bound to vfio-pci."""
+        events = [
+            event
+            for event in self.said.all("qemu_group_open_failed")
+            if "No such file" in event.fields.get("error", "")
+        ]
+        return Fact(Listing(events), tuple(event.source for event in events[:2]))
+
+    @cached_property
+    def said(self) -> Said:
+        """What log lines say of this device or of its group."""
+        group = self.group
+        return Said(self._host.log, self.address, str(group.value) if group.known else None)
+
+    @property
+    def in_ids(self) -> Fact:
+        """Whether a configured id is this device's."""
+        wanted = self._host.binding.wanted
+        if not wanted.known or self.device is None or self.device.ids is None:
+            return wanted if not wanted.known else unknown("cmd/lspci-nnk")
+        return wanted._replace(value=self.device.ids in wanted.value)
+
+    @property
+    def wanted_ids(self) -> tuple[str, ...]:
+        """The ids of the whole card."""
+        return tuple(dict.fromkeys(d.ids for d in self.functions if d.ids))
+
+    @property
+    def twins(self) -> Listing:
+        """Devices of other slots with the same configured id, that a host driver holds or the host boots with."""
+        if self.device is None or not self.device.ids or self.in_ids.value is not True:
+            return Listing()
+        twins = [d for d in self._host.pci.with_ids(self.device.ids) if d.slot != self.device.slot]
+        return Listing(
+            d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga
+        )
+
+    @property
+    def host_drivers(self) -> tuple[str, ...]:
+        """The host drivers that could take the card: those that hold it and those that lspci names for it."""
+        names = [d.driver.value for d in self.functions if d.driver.known and d.driver.value]
+        names += [module for d in self.functions for module in d.modules]
+        taken = ("vfio-pci", "vfio_pci", "pci-stub", "pcieport")
+        return tuple(dict.fromkeys(str(name) for name in names if name not in taken))
+
+    @property
+    def vms(self) -> Listing:
+        """The VMs whose configuration names it."""
+        slot = self.address.rpartition(".")[0]
+        return Listing(
+            vm
+            for vm in self._host.virtual_machines
+            if any(p.address in (self.address, slot) for p in vm.devices)
+        )
+
+    @property
+    def vm(self) -> Any:
+        """The VM that names it and whose configuration most wants a look; None if no VM does."""
+        return next((vm for vm in self.vms if vm.problems), next(iter(self.vms), None))
