@@ -53,7 +53,7 @@ def show(value: Any) -> str:
     """A value as words for people."""
     if value is UNKNOWN or value is None:
         return "unknown"
-    if isinstance(value, (tuple, list, set, frozenset)):
+    if isinstance(value, (tuple, list, set, frozenset)) and not hasattr(value, "_fields"):
         return ", ".join(show(item) for item in value)
     return getattr(value, "address", None) or str(value)
 

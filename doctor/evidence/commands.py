@@ -15,6 +15,7 @@ _PROMPT = re.compile(
         )(?:\s|$)(?P<command>.*)""",
     re.VERBOSE,
 )
+_USER = re.compile(r"\s*(?:\([\w.-]{1,40}\)\s*)?\[?([\w.+-]{1,64}@[\w.-]{1,64})")
 _SHORT_PROMPT = re.compile(r"\s*(?P<mark>[$#%+])\s+(?P<command>\S.*)")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|\S+""")
 
@@ -200,6 +201,16 @@ def prompt(line: str) -> tuple[str, bool] | None:
             return command, found.group("mark") in "$+"
         return None
     return (line.strip(), False) if _is_command(line.strip(), False) else None
+
+
+def user_and_host(line: str) -> str | None:
+    """`user@host` of a full prompt.
+
+    >>> user_and_host("[root@gpu ~]# ls"), user_and_host("$ ls")
+    ('root@gpu', None)
+    """
+    found = _USER.match(line)
+    return found.group(1) if found else None
 
 
 def _is_command(text: str, lenient: bool) -> bool:

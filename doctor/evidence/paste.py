@@ -26,6 +26,7 @@ def open_paste(data: bytes, name: str) -> Evidence:
     for line in clean.lines(clean.decode(data)):
         splitter.take(line)
     splitter.close(end=True)
+    splitter.finish()
     return Evidence("paste", name, splitter.pieces)
 
 
@@ -40,6 +41,7 @@ class _Splitter:
         self.path: str | None = None  # of the block
         self.state = EXCERPT
         self.lines: list[Line] = []
+        self.prompts: dict[str, Line] = {}  # user and host of the prompts, with the first line of each
 
     def take(self, line: Line) -> None:
         """One more line."""
@@ -74,6 +76,9 @@ class _Splitter:
         """A command line: its output follows."""
         self.close(end=typed[1])
         text, self.prompted = typed
+        name = commands.user_and_host(line.text)
+        if name is not None:
+            self.prompts.setdefault(name, line)
         if not text:
             self.command, self.path = None, None
             return
@@ -150,6 +155,12 @@ class _Splitter:
                 Piece(path, "", self.name, None, command.text, self.state, command.terms, command.ignore_case)
             )
         self.path = None if command is None else path
+
+    def finish(self) -> None:
+        """The prompts' users and hosts as evidence of their own: a host's name often tells what it runs."""
+        if self.prompts:
+            numbers = tuple(line.number for line in self.prompts.values())
+            self.pieces.append(Piece("text/prompts", "\n".join(self.prompts), self.name, state=EXCERPT, numbers=numbers))
 
     def _piece(self, path: str, lines: list[Line], command: Command | None) -> Piece:
         """The block as a piece; an error message of the command becomes a state."""

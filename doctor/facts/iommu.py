@@ -143,7 +143,7 @@ def _groups(evidence: Evidence, log: Log, pci: Pci, noiommu: Fact) -> Fact:
     if absent is not None:
         return Fact(False, (absent.whole(),))
     said = _witness(log, "groups.present", [])
-    return said or unknown("cmd/iommu-groups")
+    return said or unknown("sys/kernel/iommu_groups/")
 
 
 def _noiommu(evidence: Evidence, log: Log) -> Fact:
@@ -188,7 +188,7 @@ def _active(
     vendor = _vendor(machine, cmdline, log)
     disabled = _disabled(cmdline, vendor)
     silent = _silence(log, "iommu.active", vendor)
-    return disabled or silent or unknown("cmd/iommu-groups", "cmd/dmesg")
+    return disabled or silent or unknown("sys/kernel/iommu_groups/", "cmd/dmesg")
 
 
 def _disabled(cmdline: Cmdline, vendor: Fact) -> Fact | None:
@@ -266,4 +266,4 @@ def default_on(evidence: Evidence) -> Fact:
             for index, line in enumerate(piece.text.splitlines()):
                 if "CONFIG_INTEL_IOMMU_DEFAULT_ON" in line or line.startswith("CONFIG_INTEL_IOMMU=y"):
                     return Fact(False, (piece.cite(index, line.strip()),))
-    return Fact(UNKNOWN, (), ("boot/config",))
+    return Fact(UNKNOWN, (), ("boot/config-{release}",))

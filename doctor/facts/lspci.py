@@ -173,4 +173,4 @@ def _name(text: str) -> str | None:
     if not colon:
         return None
     name = _REVISION.sub("", _IDS.sub("", tail)).split("(prog-if")[0].split("   Driver:")[0].strip()
-    return name[:120] or None
+    return name[:120] if name not in ("", "Device") else None

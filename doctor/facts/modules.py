@@ -46,7 +46,7 @@ class Modules:
         if self.lookup("vfio_pci").value in (LOADED, BUILT_IN):
             # vfio loads its IOMMU driver by itself when a container is opened (linux drivers/vfio/container.c).
             return Fact(True, self.lookup("vfio_pci").sources, weak=True)
-        return unknown("proc/modules", "lib/modules/modules.dep")
+        return unknown("proc/modules", "lib/modules/{release}/modules.dep")
 
 
 def read(evidence: Evidence, devices: list[Device], log: Log) -> Modules:

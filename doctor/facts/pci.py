@@ -146,7 +146,7 @@ class Pci:
         """The devices of an IOMMU group; complete only if a listing shows all of it."""
         found = [d for d in self.all() if d.group.known and d.group.value == number]
         done = self._group_lists_complete is None or number in self._group_lists_complete
-        return Listing(found, done, ("cmd/iommu-groups",))
+        return Listing(found, done, ("sys/kernel/iommu_groups/",))
 
     def with_ids(self, ids: str) -> list[Device]:
         """The devices with these vendor and device ids."""
@@ -156,7 +156,7 @@ class Pci:
         """Adds what a source says of a device: what it does not know leaves what is known."""
         device = self._devices.get(address)
         if device is None:
-            driver, group = unknown("cmd/lspci-nnk"), unknown("cmd/iommu-groups")
+            driver, group = unknown("cmd/lspci-nnk"), unknown("sys/kernel/iommu_groups/")
             device = Device(address, None, None, None, driver, group)
         kept = {key: value for key, value in values.items() if value is not None and value != ()}
         for key in ("driver", "group"):
@@ -263,7 +263,7 @@ class Pci:
             class_ = _word(evidence, base + "class")
             ids = f"{vendor[2:]}:{device[2:]}".lower() if vendor and device else None
             driver = self._link(evidence, base + "driver", "cmd/lspci-nnk")
-            group = self._link(evidence, base + "iommu_group", "cmd/iommu-groups")
+            group = self._link(evidence, base + "iommu_group", "sys/kernel/iommu_groups/")
             if group.known and group.value is not None:
                 group = group._replace(value=int(group.value) if group.value.isdigit() else UNKNOWN)
             override = _word(evidence, base + "driver_override")

@@ -61,6 +61,13 @@ _PROXMOX = (
 )
 # Words in files and in the kernel's banner that suggest a distribution.
 _HINTS = (
+    ("text/prompts", "@pve", "proxmox"),
+    ("text/prompts", "@proxmox", "proxmox"),
+    ("text/prompts", "@Tower", "unraid"),
+    ("text/prompts", "@archlinux", "arch"),
+    ("text/prompts", "@fedora", "fedora"),
+    ("text/prompts", "@ubuntu", "ubuntu"),
+    ("text/prompts", "@debian", "debian"),
     ("etc/default/grub", "echo Debian", "debian"),
     ("etc/default/grub", 'GRUB_DISTRIBUTOR="Arch', "arch"),
     ("cmd/dmesg", "(Ubuntu ", "ubuntu"),

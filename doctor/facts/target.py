@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 
 if TYPE_CHECKING:
+    from doctor.evidence.types import Source
     from doctor.facts.host import Host
     from doctor.facts.messages import Event, Log
     from doctor.facts.pci import Device
@@ -43,13 +44,21 @@ class Said:
         return self._group is not None and event.fields.get("group") == self._group
 
 
+def _shown_by(device: Device) -> tuple[Source, ...]:
+    """The line that shows a device, by its driver if that is known."""
+    if device.driver.known and device.driver.sources:
+        return device.driver.sources[-1:]
+    return (device.source,) if device.source else device.group.sources[:1]
+
+
 class TargetFacts:
     """A device that is meant for a guest, with what stands around it."""
 
     SHOWN = (
-        "address", "device", "ids", "name", "kind", "driver", "group", "group_known", "members", "companions", "neighbours",
-        "obstacles", "on_vfio", "managed", "because", "whole_slot", "in_ids", "twins", "not_viable", "no_group_node",
-        "vms", "vm", "functions", "host_drivers", "brief", "boot_vga", "said", "wanted_ids", "unbound_companions", "addresses",
+        "address", "addresses", "because", "boot_vga", "brief", "companions", "device", "driver", "functions",
+        "group", "host_drivers", "ids", "in_ids", "kind", "managed", "members", "name", "neighbours",
+        "no_group_node", "not_viable", "obstacles", "on_vfio", "said", "twins", "unbound_companions", "vm", "vms",
+        "wanted_ids",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +78,16 @@ class TargetFacts:
         self._host, self.address, self.because, self.managed = host, address, because, managed
         self._targets, self._along = targets, along
         self.device: Device | None = host.pci.get(address)
+
+    def lookup(self, name: str) -> Any:
+        """What rules may ask of a target; a list of devices with the lines that show them."""
+        if name not in self.SHOWN:
+            return None
+        value = getattr(self, name)
+        if not isinstance(value, Listing) or not value or not hasattr(value[0], "driver"):
+            return value
+        cited = [source for device in value for source in _shown_by(device)]
+        return Fact(value, tuple(dict.fromkeys(cited))[:6], () if value.complete else value.wanted)
 
     @property
     def brief(self) -> str:
@@ -110,14 +129,14 @@ class TargetFacts:
     @property
     def group(self) -> Fact:
         """The number of its IOMMU group."""
-        return self.device.group if self.device is not None else unknown("cmd/iommu-groups")
+        return self.device.group if self.device is not None else unknown("sys/kernel/iommu_groups/")
 
     @property
     def members(self) -> Listing:
         """All devices of its group, itself included."""
         group = self.group
         if not group.known or group.value is None:
-            return Listing((), False, ("cmd/iommu-groups",))
+            return Listing((), False, ("sys/kernel/iommu_groups/",))
         return self._host.pci.members(group.value)
 
     @property

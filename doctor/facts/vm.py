@@ -49,7 +49,9 @@ class Machine(NamedTuple):
 
     def lookup(self, name: str) -> Any:
         """The members as rules ask for them."""
-        return getattr(self, name, None) if name in (*self._fields, "problems", "label", "passes") else None
+        if name == "problems":
+            return Fact(self.problems, tuple(passed.source for passed in self.devices[:2]))
+        return getattr(self, name, None) if name in (*self._fields, "label", "passes") else None
 
     @property
     def passes(self) -> bool:

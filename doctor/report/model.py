@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from doctor.treatment.result import FileChange, Plan, Remedy, Step
+
+__all__ = ["SCHEMA_VERSION", "FileChange", "Plan", "Remedy", "Report", "Step"]
+
 SCHEMA_VERSION = "1.0"
 
 
@@ -25,49 +29,6 @@ class Wanted(TypedDict):
 
     path: str
     command: str
-
-
-class FileChange(TypedDict):
-    """A change of one file: `diff` is unified; `before` and `after` are the lines in question."""
-
-    path: str
-    diff: str
-    before: list[str]
-    after: list[str]
-
-
-class Remedy(TypedDict):
-    """What a failed check prescribes, as done on this host."""
-
-    kind: str
-    summary: str
-    commands: list[str]
-    files: list[FileChange]
-
-
-class Step(TypedDict):
-    """A step of the merged plan, in the order in which it is to be done."""
-
-    kind: str
-    summary: str
-    why: list[str]  # ids of the checks that ask for it
-    commands: list[str]
-    files: list[FileChange]
-    reboot: bool
-    optional: bool
-    risk: str | None
-    undo: list[str]
-    verify: list[str]  # commands that show that the step worked
-
-
-class Plan(TypedDict):
-    """All remedies merged: one edit a file, one initramfs rebuild, one reboot."""
-
-    platform: str  # the name of the platform whose ways the plan follows
-    assured: bool  # False: the platform could not be told, or its file was not proven by running it
-    notes: list[str]  # what the plan could not know, in words
-    steps: list[Step]
-    reboots: int
 
 
 class Tool(TypedDict):

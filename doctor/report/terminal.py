@@ -250,10 +250,11 @@ def _to_verify(view: View) -> list[str]:
     return [command for command in commands if command not in told]
 
 
-def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
-    """All commands that undo the plan, the last step first.
+_REBUILDS = ("bootloader", "initramfs", "reboot")
 
-    What several steps end with, such as rebuilding an initramfs, is typed once, after all of them.
-    """
-    commands = [command for each in reversed(steps) for command in each.step["undo"]]
-    return list(dict.fromkeys(reversed(commands)))[::-1]
+
+def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
+    """All commands that undo the plan: first what puts files back, the last step first, then the rebuilds."""
+    edits = [command for each in reversed(steps) if each.step["kind"] not in _REBUILDS for command in each.step["undo"]]
+    rebuilds = [command for each in steps if each.step["kind"] in _REBUILDS for command in each.step["undo"]]
+    return list(dict.fromkeys(edits + rebuilds))

@@ -35,8 +35,9 @@ def firmware_step(asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mappi
     key = f" ({keys} at power-on)" if keys else ""
     uefi = facts.boot.uefi.known and facts.boot.uefi.value is True
     commands = list(ways.data.get("firmware_reboot", ())) if uefi else []
-    summary = f"In the firmware setup{key}: " + "; ".join(said)
-    undo = ["Set them back in the firmware setup."]
+    listed = ". ".join(text[:1].upper() + text[1:].rstrip(".") for text in said)
+    summary = f"In the firmware setup{key}: {listed[:1].lower()}{listed[1:]}."
+    undo = ["# set them back in the firmware setup"]
     return make_step("firmware", summary, held, commands, undo=undo, verify=verify)
 
 
@@ -74,7 +75,7 @@ def vm_step(ask: Ask, ways: Ways) -> Step | None:
     if (ways.data.get("vm_config") or {}).get("tool") == "qm":
         commands = [f"qm set {vm} --{key} {safe.quote(value)}" for key, value in good]
         commands += [f"qm set {vm} --delete {','.join(removes)}"] if removes else []
-    undo = [f"The configuration before: qm config {vm} (keep its output)"] if commands else []
+    undo = [f"# put the lines back that qm config {vm} showed before (keep its output)"] if commands else []
     verify = [f"qm config {vm}"] if commands else []
     summary = f"In the configuration of VM {vm}: {'; '.join(said)}"
     return make_step("vm_config", summary, [ask], commands, undo=undo, verify=verify)

@@ -30,7 +30,7 @@ def make_step(
     risks = [ask.risk for ask in held if ask.risk] + ([risk] if risk else [])
     return {
         "kind": kind,
-        "summary": safe.words(summary),
+        "summary": safe.words(summary[:1].upper() + summary[1:]),
         "why": list(dict.fromkeys(ask.check for ask in held)),
         "commands": list(commands),
         "files": list(files),

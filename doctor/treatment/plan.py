@@ -173,7 +173,7 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> list[Step]:
     for way in ways.loaders:
         made = kernel_steps(job, way)
         apply = by_firmware(way.data.get("apply"), uefi.value if uefi.known else None)
-        undo = ["After putting files back, run the same again."] if apply else []
+        undo = list(apply)
         prefix = f"If {way.when}: " if way.when else ""
         present = "" if made else ": the wanted parameters are configured already"
         note = f". {way.data['note']}" if way.data.get("note") and way.data.get("style") != "text" else ""
@@ -200,7 +200,7 @@ def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step], steps: list[S
     unknown = ways.data.get("rebuild_unknown", "Build the initramfs again, by this system's own tool")
     text = "Rebuild the initramfs, which holds copies of these files" if commands else str(unknown)
     note = ways.tool_data.get("note")
-    undo = ["After putting files back, run the same again."] if commands else []
+    undo = list(commands)
     summary = f"{text}. {note}" if note and commands else text
     return [make_step("initramfs", summary, asks, commands, undo=undo)]
 
