@@ -126,10 +126,14 @@ class Host:
         shutil.copytree(self.folder / "files", self.root, dirs_exist_ok=True)
         (self.root / "usr/lib").mkdir(parents=True, exist_ok=True)
         (self.root / "lib").symlink_to("usr/lib")
+        if (self.root / "etc/modules").exists():  # Debian's own link
+            self._folder("etc/modules-load.d").joinpath("modules.conf").symlink_to("../modules")
         for listing in ("sys/class/iommu", "sys/kernel/iommu_groups", *self.facts.get("folders", ())):
             (self.root / listing).mkdir(parents=True, exist_ok=True)
         for path in self.facts.get("exists", ()):
             self.put(path, "")
+        for path, content in self.facts.get("binary", {}).items():
+            self.put(path, bytes.fromhex(content))
         kernel = HOSTS / "kernels" / self.facts["kernel"]
         shutil.copy(kernel / "config", self._folder("boot") / f"config-{self.release}")
         for table in ("modules.builtin", "modules.dep"):

@@ -16,6 +16,7 @@ _PROMPT = re.compile(
     re.VERBOSE,
 )
 _USER = re.compile(r"\s*(?:\([\w.-]{1,40}\)\s*)?\[?([\w.+-]{1,64}@[\w.-]{1,64})")
+_BARE_PROMPT = re.compile(r"\s{0,4}[$❯]\s*")
 _SHORT_PROMPT = re.compile(r"\s*(?P<mark>[$#%+])\s+(?P<command>\S.*)")
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|\S+""")
 
@@ -194,6 +195,8 @@ def prompt(line: str) -> tuple[str, bool] | None:
     found = _PROMPT.match(line)
     if found and "@" not in (found.group("command") or "")[:0]:
         return found.group("command").strip(), True
+    if _BARE_PROMPT.fullmatch(line):
+        return "", True
     found = _SHORT_PROMPT.match(line)
     if found:
         command = found.group("command").strip()
@@ -260,14 +263,18 @@ def parse(text: str) -> Command:
             and "-d" not in words
             and not any(w.startswith("-s") and words[0] == "lspci" for w in words)
         )
-        cut = words[0] in ("head", "tail") or (words[:1] == ["ls"] and path is None)
+        exact = exact and words[0] != "head"
+        cut = words[0] == "tail"
     for stage in stages[1:]:
         if stage and stage[0] in ("grep", "egrep", "rg", "fgrep"):
             more, fold, plain, _ = _grep(stage)
             exact = exact and plain and not terms
             terms, ignore_case = (more, fold) if not terms else (terms, ignore_case)
-        elif stage and stage[0] in ("head", "tail", "awk", "cut", "sed"):
-            exact, cut = False, cut or stage[0] in ("head", "tail")
+        elif stage and stage[0] in ("head", "awk", "cut", "sed", "less", "more"):
+            exact = exact and stage[0] in ("less", "more")
+        elif stage and stage[0] == "tail":
+            # It takes the oldest lines away, as a ring buffer does.
+            cut = True
         elif stage and stage[0] in ("tee",):
             written = [_file(word) for word in stage[1:] if word.startswith("/")]
             return (
@@ -337,15 +344,18 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
     files: list[str] = []
     fold = inverted = False
     extended = words[0] in ("egrep", "rg")
-    take = False
+    take = skip = False
     for word in words[1:]:
-        if take:
+        if skip:
+            skip = False
+        elif take:
             terms, take = [*terms, word], False
         elif word.startswith("-") and len(word) > 1 and not word.startswith("--"):
             flags = word[1:]
             fold, inverted = fold or "i" in flags, inverted or "v" in flags
             extended = extended or "E" in flags or "P" in flags
             take = flags.endswith("e")
+            skip = flags[-1] in "ABCm"
         elif word.startswith("--"):
             fold = fold or word == "--ignore-case"
         elif not terms:

@@ -8,11 +8,30 @@ from __future__ import annotations
 
 from doctor.evidence import clean, commands, shapes
 from doctor.evidence.commands import Command
-from doctor.evidence.types import ABSENT, CUT, DENIED, EXCERPT, FILTERED, WHOLE, Evidence, Line, Piece
+from doctor.evidence.types import (
+    ABSENT,
+    CUT,
+    DENIED,
+    EXCERPT,
+    FILTERED,
+    NOT_COLLECTED,
+    WHOLE,
+    Evidence,
+    Line,
+    Piece,
+)
 
 OTHER = "text/other"
-_MISSING = ("No such file or directory", "没有那个文件或目录", "Datei oder Verzeichnis nicht gefunden")
-_DENIED = ("Operation not permitted", "Permission denied", "不允许的操作", "权限不够")
+_MISSING = (
+    "No such file or directory", "没有那个文件或目录", "Datei oder Verzeichnis nicht gefunden", "Aucun fichier ou dossier",
+    "No existe el fichero", "Нет такого файла", "そのようなファイル", "Arquivo ou diretório inexistente",
+)  # fmt: skip
+_DENIED = (
+    "Operation not permitted", "Permission denied", "不允许的操作", "权限不够", "拒绝", "nicht erlaubt", "Keine Berechtigung",
+    "Permission non accordée", "Opération non permise", "Permiso denegado", "Operación no permitida", "許可されて",
+    "Отказано в доступе", "Permissão negada",
+)  # fmt: skip
+_RESTARTS = ("reboot", "systemctl reboot", "shutdown -r", "init 6")
 
 
 def open_paste(data: bytes, name: str) -> Evidence:
@@ -41,6 +60,8 @@ class _Splitter:
         self.path: str | None = None  # of the block
         self.state = EXCERPT
         self.lines: list[Line] = []
+        self.typed_at = 0  # the line of the command
+        self.boot = 0  # restarts typed so far
         self.prompts: dict[str, Line] = {}  # user and host of the prompts, with the first line of each
 
     def take(self, line: Line) -> None:
@@ -82,6 +103,9 @@ class _Splitter:
         if not text:
             self.command, self.path = None, None
             return
+        self.typed_at = line.number
+        if self.prompted and text.removeprefix("sudo ").startswith(_RESTARTS):
+            self.boot += 1
         written = commands.writes(text)
         if written is not None:
             path, content = written
@@ -152,12 +176,20 @@ class _Splitter:
             path is not None and command is not None and end and self.prompted and not lines and command.path
         ):
             self.pieces.append(
-                Piece(path, "", self.name, None, command.text, self.state, command.terms, command.ignore_case)
+                Piece(
+                    path, "", self.name, self.typed_at, command.text, self.state, command.terms, command.ignore_case,
+                    self.boot,
+                )  # fmt: skip
             )
         self.path = None if command is None else path
 
     def finish(self) -> None:
-        """The prompts' users and hosts as evidence of their own: a host's name often tells what it runs."""
+        """Counts boots from the latest one back, and adds the prompts' users and hosts as evidence of their own.
+
+        (A host's name often tells what it runs.)
+        """
+        if self.boot:
+            self.pieces = [piece._replace(boot=self.boot - piece.boot) for piece in self.pieces]
         if self.prompts:
             numbers = tuple(line.number for line in self.prompts.values())
             self.pieces.append(Piece("text/prompts", "\n".join(self.prompts), self.name, state=EXCERPT, numbers=numbers))
@@ -166,20 +198,35 @@ class _Splitter:
         """The block as a piece; an error message of the command becomes a state."""
         text = "\n".join(line.text for line in lines)
         state, reason = self.state, None
-        if command is not None and command.path and len(lines) <= 2:
-            if any(word in text for word in _MISSING) and not path.startswith("cmd/messages"):
-                state, reason = ABSENT, lines[0].text.strip()
+        if command is not None and command.path and not path.startswith("cmd/messages"):
+            refused = _refusal(command.text, [line.text for line in lines])
+            if refused is not None:
+                state, reason = refused, lines[0].text.strip()
                 path = "sys/kernel/iommu_groups/" if path == "cmd/iommu-groups" else path
-            elif any(word in text for word in _DENIED) and path in (
-                "cmd/dmesg",
-                "cmd/journalctl-k",
-                "proc/iomem",
-            ):
-                state, reason = DENIED, lines[0].text.strip()
         typed = command.text if command is not None else None
         terms = command.terms if command is not None else ()
         fold = command.ignore_case if command is not None else False
-        return Piece(path, text, self.name, lines[0].number, typed, state, terms, fold, 0, reason)
+        return Piece(path, text, self.name, lines[0].number, typed, state, terms, fold, self.boot, reason)
+
+
+def _refusal(command: str, lines: list[str]) -> str | None:
+    """The state of evidence whose command printed an error of its own instead; None if it did not.
+
+    >>> _refusal("ls /sys/class/iommu", ["ls: impossible d'accéder à '/sys/class/iommu': Aucun fichier"])
+    'absent'
+    """
+    filled = [line.strip() for line in lines if line.strip()]
+    if not filled or len(filled) > 2:
+        return None
+    names = [word.rpartition("/")[2] for word in command.replace("|", " ").split()]
+    speaker = filled[0].partition(": ")[0].lstrip("-")
+    if ": " not in filled[0] or speaker not in (*names, "bash", "zsh", "sh", "ksh", "fish", "sudo"):
+        return None
+    if any(word in filled[0] for word in _DENIED):
+        return DENIED
+    if speaker in ("ls", "cat", "find") or any(word in filled[0] for word in _MISSING):
+        return NOT_COLLECTED if "command not found" in filled[0] else ABSENT
+    return NOT_COLLECTED
 
 
 def _starts_block(found: shapes.Shape) -> bool:

@@ -7,6 +7,7 @@ command's output is under `cmd/` (`cmd/dmesg`), a directory's listing ends in a 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -78,6 +79,42 @@ class Piece(NamedTuple):
         return Source(self.path, self.source, self.first_line, self.reason or self.command or self.state)
 
 
+# What an entry of a folder of the kernel's looks like; anything else in a listing is somebody's prose.
+_ENTRIES = {
+    "sys/kernel/iommu_groups/": re.compile(r"\d{1,5}"),
+    "sys/class/iommu/": re.compile(r"[a-z][a-z_-]{0,20}\d[\w.:-]{0,40}"),
+    "sys/bus/pci/devices/": re.compile(r"[0-9a-fA-F]{4,6}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"),
+    "sys/firmware/acpi/tables/": re.compile(r"[A-Z0-9!_-]{4}\d{0,2}|data|dynamic"),
+    "dev/vfio/": re.compile(r"\d{1,5}|vfio|devices|noiommu-\d{1,5}"),
+}
+_ANY = re.compile(r"[\w.:@+,!=-]{1,120}")
+_LONG = re.compile(r"[dlcbps-][rwxsStT-]{9}[.+@]?\s")
+
+
+def listed(path: str, text: str) -> tuple[str, ...] | None:
+    """The names in a listing of the folder `path`, from `ls` or `ls -l`; None if it shows none and is not empty.
+
+    >>> listed("sys/class/iommu/", "total 0\\nlrwxrwxrwx 1 root root 0 May 1 12:00 dmar0 -> ../../x/dmar0")
+    ('dmar0',)
+    >>> listed("sys/class/iommu/", "there is nothing") is None, listed("sys/class/iommu/", "total 0")
+    (True, ())
+    """
+    fits = _ENTRIES.get(path, _ANY)
+    names: list[str] = []
+    empty = True
+    for line in text.splitlines():
+        words = line.partition(" -> ")[0].split()
+        if _LONG.match(line):
+            names += [] if words[-1] in (".", "..") else words[-1:]
+        elif len(words) == 2 and words[1].isdigit() and not words[0].isdigit() and not fits.fullmatch(words[0]):
+            continue  # `total 0`, in whatever language
+        else:
+            names += words
+        empty = empty and not names
+    kept = tuple(name for name in names if fits.fullmatch(name))
+    return kept if kept or empty else None
+
+
 class Evidence:
     """All pieces of one input, by path; the same type whatever it came from."""
 
@@ -133,6 +170,7 @@ class Evidence:
         """
         piece = self.last(path)
         if piece is not None:
-            return tuple(piece.text.split()), piece
+            names = listed(path, piece.text)
+            return None if names is None else (names, piece)
         absent = self.absent(path)
         return None if absent is None else ((), absent)

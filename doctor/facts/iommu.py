@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from doctor.evidence.types import Evidence, Source
+from doctor.evidence.types import CUT, FILTERED, WHOLE, Evidence, Piece
 from doctor.facts.cmdline import Cmdline
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, unknown
 from doctor.facts.machine import Machine
@@ -211,7 +211,7 @@ def _remapped(
 ) -> Fact:
     """Whether interrupts are remapped: the interrupt chips' names, then VFIO's refusals and the log."""
     for piece in evidence.pieces("proc/interrupts"):
-        fact = _chips(piece.text.splitlines(), piece.cite)
+        fact = _chips(piece)
         if fact is not None:
             return fact
     said = _witness(log, "interrupts.remapped", contradictions)
@@ -225,15 +225,26 @@ def _remapped(
     return silent or unknown("proc/interrupts")
 
 
-def _chips(lines: list[str], cite: Any) -> Fact | None:
-    """IR- before the chips' names in /proc/interrupts proves remapping; its lack disproves it."""
-    plain: Source | None = None
+def _chips(piece: Piece) -> Fact | None:
+    """IR- before the chips' names in /proc/interrupts proves remapping; its lack in the whole file disproves it.
+
+    The IOMMU's own interrupt, and the HPET's, are not remapped in either case.
+    """
+    lines = piece.text.splitlines()
+    counted = "IR-" in piece.terms and (not lines or piece.text.strip().isdigit())
+    if counted and piece.state == FILTERED:
+        seen = piece.text.strip() not in ("", "0")
+        return Fact(seen, (piece.whole()._replace(text=f"{piece.command}: {piece.text.strip() or 'no line'}"),))
     for index, line in enumerate(lines):
         if " IR-" in line:
-            return Fact(True, (cite(index, _tail(line)),))
-        if plain is None and ("PCI-MSI" in line or "IO-APIC" in line):
-            plain = cite(index, _tail(line))
-    return Fact(False, (plain,)) if plain is not None else None
+            return Fact(True, (piece.cite(index, _tail(line)),))
+    tells = piece.state in (WHOLE, CUT) and not piece.terms
+    tells = tells or (piece.state == FILTERED and bool({"PCI-MSI", "MSI", "IO-APIC"} & set(piece.terms)))
+    for index, line in enumerate(lines):
+        own = any(word in line for word in ("AMD-Vi", "dmar", "DMAR", "HPET"))
+        if tells and not own and ("PCI-MSI" in line or "IO-APIC" in line):
+            return Fact(False, (piece.cite(index, _tail(line)),))
+    return None
 
 
 def _tail(line: str) -> str:

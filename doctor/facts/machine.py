@@ -139,6 +139,9 @@ def _virtualization(evidence: Evidence, log: Log) -> Fact:
 
 def _flags(piece: Piece) -> Fact | None:
     """vmx or svm among the flags of the first processor."""
+    counted = piece.text.strip()
+    if counted.isdigit() and {"vmx", "svm"} & set(piece.terms):
+        return Fact(int(counted) > 0, (piece.cite(0, f"{piece.command}: {counted}"),))
     for index, line in enumerate(piece.text.splitlines()):
         if line.strip().startswith("flags") or (piece.terms and ("vmx" in line or "svm" in line)):
             words = line.split()

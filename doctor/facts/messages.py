@@ -251,24 +251,27 @@ class Log:
             return Fact(Listing(()), (proof,))
         return Fact(UNKNOWN, (), ("cmd/dmesg",))
 
-    def proof_of_absence(self, name: str) -> Source | None:
-        """The citation of a log that would hold the event if it had happened; None if no log proves that."""
+    def proof_of_absence(self, name: str, boots: int = 1 << 30) -> Source | None:
+        """The citation of a log that would hold the event if it had happened; None if no log proves that.
+
+        Only the latest `boots` boots are looked at.
+        """
         template = self._templates.get(name)
         if template is None or template.get("place") not in PLACES:
             return None
         place = PLACES.index(template["place"])
         for piece, first, last in self._spans:
-            if first < place <= last and (not piece.terms or _passes(template["wordings"][0][1], piece)):
+            if piece.boot < boots and first < place <= last and _passes(template["wordings"][0][1], piece):
                 return piece.cite(0)
         return None
 
     def claims(self, claim: str) -> list[tuple[Any, Event]]:
         """What the lines say about `claim` ("iommu.active"), as (value, event), in order."""
-        return [
-            (event.template["proves"][claim], event)
-            for event in self.order
-            if claim in (event.template.get("proves") or ())
-        ]
+        said = [event for event in self.order if claim in (event.template.get("proves") or ())]
+        latest = min((event.piece.boot for event in said), default=0)
+        if latest > 0 and any(self.proof_of_absence(event.name, boots=1) for event in said):
+            return []  # the boot since then did not print it again
+        return [(event.template["proves"][claim], event) for event in said if event.piece.boot == latest]
 
     def expected(self, claim: str, vendor: str) -> list[str]:
         """The events that a kernel always prints on this vendor's machines where `claim` is true.
@@ -285,6 +288,8 @@ class Log:
 
 def _passes(parts: list[Any], piece: Piece) -> bool:
     """Whether a template's literal text surely passes the filter that the user's command applied."""
+    if not piece.terms:
+        return True
     literal = "\0".join(part for part in parts if isinstance(part, str))
     if piece.ignore_case:
         literal = literal.lower()
@@ -302,6 +307,8 @@ def _span(piece: Piece, events: list[Event]) -> tuple[int, int] | None:
         return None
     head = "\n".join(lines[:12])
     places = [PLACES.index(e.template["place"]) for e in events if e.template.get("place") in PLACES]
+    if _trimmed(piece, events):
+        return None
     if not piece.terms:
         if "Linux version " in head:
             return -1, _last_place(piece.text, places)
@@ -312,6 +319,15 @@ def _span(piece: Piece, events: list[Event]) -> tuple[int, int] | None:
     if not places:
         return None
     return min(places), len(PLACES) - 1
+
+
+def _trimmed(piece: Piece, events: list[Event]) -> bool:
+    """Whether a line is missing that the kernel always prints after one that is there: somebody cut it out."""
+    names = {event.name for event in events}
+    return any(
+        event.template.get("then") and event.template["then"] not in names and _passes([event.template["then_text"]], piece)
+        for event in events
+    )
 
 
 def _last_place(text: str, places: list[int]) -> int:

@@ -207,7 +207,7 @@ class TargetFacts:
     @property
     def obstacles(self) -> Listing:
         """Neighbours that a host driver holds; QEMU's refusal proves it of those whose driver is not seen."""
-        refused = bool(self.not_viable)
+        refused = bool(self.not_viable.value)
         found = []
         for device in self.neighbours:
             value = device.acceptable.value

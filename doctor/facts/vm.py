@@ -20,7 +20,7 @@ from doctor.facts.messages import Log, full_address
 
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?")
 _XML_ADDRESS = re.compile(
-    r"<address\s[^>]{0,80}?domain=['\"]0x([0-9a-f]{4})['\"]\s+bus=['\"]0x([0-9a-f]{2})['\"]\s+slot=['\"]0x([0-9a-f]{2})['\"]\s+function=['\"]0x([0-7])['\"]"
+    r"<address\s[^>]{0,80}?domain=['\"]0x([0-9a-fA-F]{4})['\"]\s+bus=['\"]0x([0-9a-fA-F]{2})['\"]\s+slot=['\"]0x([0-9a-fA-F]{2})['\"]\s+function=['\"]0x([0-7])['\"]"
 )
 _QEMU = re.compile(r"-device\s*[\"']?vfio-pci,[^\s]{0,80}?host=([0-9a-fA-F:]{4,12}\.[0-7])")
 
@@ -157,12 +157,12 @@ def _libvirt(piece: Piece) -> Machine | None:
     for index, line in enumerate(piece.text.splitlines()):
         if "<hostdev" in line:
             hostdev = True
-            managed = "managed='no'" not in line and 'managed="no"' not in line
+            managed = "managed='yes'" in line or 'managed="yes"' in line
         if hostdev and "<source" in line:
             inside = True
         found = _XML_ADDRESS.search(line) if hostdev and inside else None
         if found:
-            address = "{}:{}:{}.{}".format(*found.groups())
+            address = "{}:{}:{}.{}".format(*found.groups()).lower()
             devices.append(Passed(address, False, "hostdev", {}, piece.cite(index, line.strip())))
         if "</source" in line:
             inside = False
@@ -185,7 +185,10 @@ def _libvirt(piece: Piece) -> Machine | None:
 def _qemu(piece: Piece) -> Machine | None:
     """The devices of a QEMU command line or of its errors."""
     devices = []
+    managed = False
     for index, line in enumerate(piece.text.splitlines()):
+        # Proxmox and libvirt name their devices so; both bind a device when the guest starts.
+        managed = managed or "id=hostpci" in line or "id=hostdev" in line
         for found in _QEMU.finditer(line):
             devices.append(
                 Passed(
@@ -200,5 +203,5 @@ def _qemu(piece: Piece) -> Machine | None:
         return None
     unknown_ = Fact(None, weak=True)
     return Machine(
-        None, "qemu", tuple(devices), unknown_, unknown_, Fact(False, weak=True), False, piece.whole()
+        None, "qemu", tuple(devices), unknown_, unknown_, Fact(False, weak=True), managed, piece.whole()
     )

@@ -23,7 +23,7 @@ KEYS = {
     "id", "title", "problem", "scope", "kind", "severity", "when", "pass", "fail", "events", "where", "statuses", "after",
     "why", "detail", "remedy", "references", "since", "until", "gate", "wanted", "cases",
 }  # fmt: skip
-_KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims")
+_KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims", "then", "then_text")
 # Runs of letters as doctor.facts.messages counts the words of a log.
 WORD = re.compile(r"[A-Za-z]{4,}")
 _HOLE = re.compile(r"\{(\w+)(?::(\w+))?\}")

@@ -254,7 +254,10 @@ _REBUILDS = ("bootloader", "initramfs", "reboot")
 
 
 def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
-    """All commands that undo the plan: first what puts files back, the last step first, then the rebuilds."""
+    """All commands that undo the plan: first what puts files back, the last step first, then the rebuilds.
+
+    What several steps end with is typed once, after all of them.
+    """
     edits = [command for each in reversed(steps) if each.step["kind"] not in _REBUILDS for command in each.step["undo"]]
     rebuilds = [command for each in steps if each.step["kind"] in _REBUILDS for command in each.step["undo"]]
-    return list(dict.fromkeys(edits + rebuilds))
+    return list(dict.fromkeys(reversed(edits + rebuilds)))[::-1]

@@ -19,7 +19,7 @@ ENTRIES: list[dict[str, Any]] = [
 NAMES = [entry["event"] for entry in ENTRIES]
 KEYS = {
     "event", "lines", "place", "proves", "strength", "always", "versions", "harmless", "note", "source",
-    "samples", "aims", "driver",
+    "samples", "aims", "then", "then_text",
 }  # fmt: skip
 FLAGS = {
     "firmware.table", "iommu.active", "interrupts.remapped", "groups.present", "iommu.passthrough",
