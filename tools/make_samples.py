@@ -97,12 +97,19 @@ def read_devices(listing: str) -> list[Device]:
     return devices
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """A description; every scalar is a string, for `00:02.0` is a number to YAML."""
+    loader = yaml.BaseLoader  # builds nothing but strings, lists and mappings
+    description: dict[str, Any] = yaml.load(path.read_text(), loader)  # noqa: S506
+    return description
+
+
 class Host:
     """One described host, laid out below `root`."""
 
     def __init__(self, name: str, root: Path) -> None:
         self.folder, self.root = HOSTS / name, root
-        self.facts: dict[str, Any] = yaml.safe_load((self.folder / "host.yaml").read_text())
+        self.facts: dict[str, Any] = _read(self.folder / "host.yaml")
         self.devices = read_devices((self.folder / "files/cmd/lspci-nnk").read_text())
         self.release: str = self.facts["release"]
         self.recent = tuple(int(n) for n in self.release.split(".")[:2]) >= (6, 2)
@@ -177,7 +184,7 @@ class Host:
 
     def _interrupts(self) -> str:
         """`/proc/interrupts`: chip names begin with `IR-` where interrupts are remapped."""
-        remapped = "IR-" if self.iommu.get("interrupt_remapping") else ""
+        remapped = "IR-" if self.iommu.get("interrupt_remapping") == "true" else ""
         lines = ["".ljust(5) + "".join(f"CPU{number}".rjust(11) for number in range(self.cpus))]
 
         def add(label: str, chip: str, what: str) -> None:
@@ -312,14 +319,20 @@ class Host:
         data[0x34] = 0x40
         port = device.driver == "pcieport"
         integrated = device.bus in self._root_buses and not port
-        struct.pack_into("<BBH", data, 0x40, 0x10, 0, 2 | (4 if port else 9 if integrated else 0) << 4)
-        if port and device.address[5:] not in self.facts.get("without_acs", "").split():
+        express_type = 4 if port else 7 if device.is_bridge else 9 if integrated else 0
+        struct.pack_into("<BBH", data, 0x40, 0x10, 0, 2 | express_type << 4)
+        if (port or device.slot[5:] in self.facts.get("acs_slots", "").split()) and not self._quirk(device):
             bits = 0x1F if device.ids[0] == 0x8086 else 0x5F
             wide = device.ids[0] == 0x8086 and 0xA110 <= device.ids[1] <= 0xA11F  # control at +8: an erratum
             control = 0x1D if translated or self.facts["cpu"]["vendor"] == "AuthenticAMD" and self.iommu else 0
             struct.pack_into("<II" if wide else "<HH", data, 0x104, bits, control)
             struct.pack_into("<I", data, 0x100, 0x0001000D)
         return bytes(data)
+
+    @staticmethod
+    def _quirk(device: Device) -> bool:
+        """Whether it is a root port of the C610 chipset: isolated by the kernel's quirk, without ACS."""
+        return device.ids[0] == 0x8086 and 0x8D10 <= device.ids[1] <= 0x8D1E
 
     def _buses(self, bridge: Device) -> bytes:
         """Primary, secondary and subordinate bus; `buses` in the description names the last two."""
@@ -341,7 +354,7 @@ class Host:
             base = f"sys/kernel/iommu_groups/{number}"
             for member in members:
                 self._folder(f"{base}/devices").joinpath(member).touch()
-            regions = [*direct.get(number, ()), *self.iommu.get("regions", ["0x00000000fee00000 0x00000000feefffff msi"])]
+            regions = [*direct.get(str(number), ()), *self.iommu.get("regions", ["0x00000000fee00000 0x00000000feefffff msi"])]
             self.put(f"{base}/reserved_regions", "\n".join(sorted(regions)) + "\n")
             self.put(f"{base}/type", f"{self.iommu['domain']}\n")
 
@@ -354,7 +367,7 @@ class Host:
     def _table(self, name: str) -> bytes:
         """An ACPI table; only those of the IOMMU have a content, for the collector reads no other."""
         if name == "DMAR":
-            body = struct.pack("<BB10x", 38, 1 if self.iommu["interrupt_remapping"] else 0)
+            body = struct.pack("<BB10x", 38, 1 if self.iommu["interrupt_remapping"] == "true" else 0)
             for unit in self.iommu["units"].values():
                 scopes = b"".join(_scope(1, address) for address in str(unit.get("serves", "")).split() if ":" in address)
                 head = struct.pack("<HHBBHQ", 0, 16 + len(scopes), 0 if scopes else 1, 0, 0, int(unit["base"], 16))
@@ -384,7 +397,7 @@ class Host:
     def collected(self) -> Collected:
         """What the collector would bring from the host."""
         entries = gather(str(self.root)).entries
-        build = self.facts["version"].partition(" #")[2]
+        build = self.facts["version"].partition(" #")[2].removesuffix(" ()")
         outputs = {
             "dmesg": ("dmesg", self._log()),
             "lspci-nnk": ("lspci -Dnnk", (self.folder / "files/cmd/lspci-nnk").read_text()),
@@ -405,7 +418,7 @@ class Host:
             if not what:
                 lines.append(line)
                 continue
-            seconds = float(stamp.strip("[ "))
+            seconds, step = float(stamp.strip("[ ")), float(self.facts.get("step", 0.000031))
             for number, text in enumerate(self._printed(what)):
                 lines.append(f"[{seconds + number * self.facts.get('step', 0.000031):12.6f}] {text}")
         stamps = [float(line[1:13]) for line in lines if line.startswith("[")]

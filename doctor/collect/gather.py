@@ -265,6 +265,9 @@ def _read_link(name: str, path: str, item: Item) -> Entry:
     try:
         return Entry(path, os.fsencode(os.readlink(name)), "link")
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            # No link: on AMD's own IOMMU function `iommu` is a folder.
+            return Entry(path, b"", "link", None, "absent", "not a link")
         return _not_read(path, item, error)
 
 

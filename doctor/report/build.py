@@ -126,7 +126,8 @@ def headline(diagnosis: Diagnosis) -> str:
     about = (
         f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
     )
-    return f"{about}: {first[:1].lower()}{first[1:]}" if first else about
+    start = first[:1].lower() if first[1:2].islower() else first[:1]
+    return f"{about}: {start}{first[1:]}" if first else about
 
 
 def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:

@@ -84,13 +84,18 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Pl
     if _of(asks, "person") and any(step["kind"] == "bind_addresses" for step in steps):
         notes.append("Moving a card changes addresses: examine the host again before you bind by address.")
     all_notes = [*ways.notes, *notes, *wish.notes, *misplaced(job)] if asks else []
+    # What the plan could not know matters only where it names files or commands of the platform.
+    told = any(step["files"] or step["kind"] in _PLATFORMS_OWN for step in steps)
     return {
         "platform": str(ways.data.get("title", ways.stem)),
-        "assured": ways.assured,
-        "notes": [safe.words(note) for note in dict.fromkeys(all_notes)],
+        "assured": ways.assured or not told,
+        "notes": [safe.words(note) for note in dict.fromkeys(all_notes)] if told else [],
         "steps": steps,
         "reboots": sum(step["reboot"] for step in steps),
     }
+
+
+_PLATFORMS_OWN = ("bootloader", "initramfs", "kernel_parameter", "find_loader", "load_modules", "bind_addresses")
 
 
 def _of(asks: Sequence[Ask], kind: str) -> list[Ask]:

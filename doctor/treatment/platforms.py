@@ -47,7 +47,7 @@ class Ways(NamedTuple):
 
     `data`: its file, with what it extends; `loaders`: one way, or several if the evidence does not tell the
     loader, with `tell`, the commands that do; `tool`: the initramfs tool, None if it is not known;
-    `assured`: the system was told and its ways were proven by running them; `notes`: what was not known.
+    `assured`: the evidence tells the system and its loader; `notes`: what was not known or not proven.
     """
 
     stem: str
@@ -104,7 +104,7 @@ def choose(platforms: Mapping[str, Any], facts: HostFacts) -> Ways:
     if stem != FALLBACK and not proven:
         notes.append(f"The ways of {data.get('title', stem)} are taken from its documentation.")
     return Ways(
-        stem, data, tuple(loaders), tuple(tell), tool, told and proven and len(loaders) == 1, tuple(notes)
+        stem, data, tuple(loaders), tuple(tell), tool, told and len(loaders) == 1, tuple(notes)
     )
 
 

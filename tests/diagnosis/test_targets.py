@@ -72,10 +72,7 @@ def test_several_devices_each_once(knowledge: dict[str, Any]) -> None:
 
 
 def test_asked_devices_are_the_only_targets(knowledge: dict[str, Any]) -> None:
-    seen = listed(knowledge, etc__modprobe_d__x="")
-    seen.evidence._pieces["etc/modprobe.d/vfio.conf"] = [
-        Piece("etc/modprobe.d/vfio.conf", "options vfio-pci ids=10de:2203", "x")
-    ]
+    seen = listed(knowledge, **{"etc__modprobe.d__vfio.conf": "options vfio-pci ids=10de:2203"})
     assert addresses(find(seen, ())) == [FIRST, SECOND]
     assert addresses(find(seen, ("0b:00.0",))) == ["0000:0b:00.0"]
 
