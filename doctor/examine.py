@@ -41,6 +41,9 @@ def examine_evidence(evidence: Evidence, devices: tuple[str, ...] = (), rules: s
     host = Host(evidence, knowledge)
     diagnosis = diagnose(host, knowledge["rules"], devices)
     platforms = knowledge["platforms"]
-    remedies = [remedies_for(found, host, platforms) for found in diagnosis.findings]
-    plan = make_plan(diagnosis.findings, diagnosis.causes, host, platforms)
+    # What a cause explains goes away with it: a remedy of its own would be a second, often a wrong one.
+    explained = {id(found) for cause in diagnosis.causes for found in cause.explains}
+    own = [found for found in diagnosis.findings if id(found) not in explained]
+    remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
+    plan = make_plan(own, diagnosis.causes, host, platforms)
     return build(host, diagnosis, remedies, plan, harmless(host.log), __version__)

@@ -420,7 +420,7 @@ class Host:
                 continue
             seconds, step = float(stamp.strip("[ ")), float(self.facts.get("step", 0.000031))
             for number, text in enumerate(self._printed(what)):
-                lines.append(f"[{seconds + number * self.facts.get('step', 0.000031):12.6f}] {text}")
+                lines.append(f"[{seconds + number * step:12.6f}] {text}")
         stamps = [float(line[1:13]) for line in lines if line.startswith("[")]
         if stamps != sorted(stamps):
             late = next(line for line, a, b in zip(lines[1:], stamps, stamps[1:], strict=False) if b < a)

@@ -163,8 +163,8 @@ def compile_rule(rule: dict[str, Any]) -> dict[str, Any]:
         if key not in KEYS:
             raise KnowledgeError(f"no such key: {key}")
     kind = rule.get("kind", "state")
-    if "pass" not in rule and "fail" not in rule:
-        raise KnowledgeError("it needs `pass` or `fail`")
+    if not any(key in rule for key in ("pass", "fail", "events")):
+        raise KnowledgeError("it needs `pass`, `fail` or `events`")
     detail = rule.get("detail") or {}
     return {
         "id": rule["id"],

@@ -163,6 +163,8 @@ class _Printer:
             f" ({words('optional')})" if step["optional"] else ""
         )
         self.page.prose((f"{label}: ", "bold green"), (step["summary"], "bold"), indent=_IN)
+        if step["note"]:
+            self.page.prose(step["note"], indent=_IN + 2)
         self.changes(step["files"])
         self.page.commands(step["commands"], _IN + 2)
         if step["risk"]:

@@ -139,8 +139,23 @@ def _roots(report: Report) -> list[tuple[Check, tuple[Check, ...]]]:
         told.update((key, *keys))
         if key in found:
             roots.append((found[key], tuple(found[each] for each in keys if each in found)))
+    roots = _cards(roots)
     rest = [check for key, check in found.items() if check["status"] == "fail" and key not in told]
     return roots + [(check, ()) for check in sorted(rest, key=_rank)]
+
+
+def _cards(roots: list[tuple[Check, tuple[Check, ...]]]) -> list[tuple[Check, tuple[Check, ...]]]:
+    """The roots with those of one card joined: what is wrong with all of its functions is told once."""
+    joined: dict[tuple[str, str], tuple[Check, tuple[Check, ...]]] = {}
+    for check, explained in roots:
+        slot = (check["device"] or "").rpartition(".")[0]
+        key = (check["id"], slot)
+        if slot and key in joined:
+            first, more = joined[key]
+            joined[key] = (first, (*more, check, *explained))
+        else:
+            joined[key] = (check, explained)
+    return list(joined.values())
 
 
 def _rank(check: Check) -> int:

@@ -19,6 +19,7 @@ def firmware_step(asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mappi
     """All firmware settings in one visit: the names to look for, and the menu path if it is known."""
     vendor = _vendor(facts, data)
     said: list[str] = []
+    found: list[str] = []
     verify: list[str] = []
     held: list[Ask] = []
     for ask in asks:
@@ -26,8 +27,10 @@ def firmware_step(asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mappi
         known = [name for name in settings if safe.fits("setting", name) and name in data.get("settings", {})]
         held += [ask] if known else []
         for name in known:
-            text = _setting(data["settings"][name], vendor)
-            said += [] if text in said else [text]
+            entry = data["settings"][name]
+            asked = f"set {entry['title']} to {entry['set']}"
+            said += [] if asked in said else [asked]
+            found += [_setting(entry, vendor)]
             verify += data["settings"][name].get("verify", ())
     if not said:
         return None
@@ -35,10 +38,10 @@ def firmware_step(asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mappi
     key = f" ({keys} at power-on)" if keys else ""
     uefi = facts.boot.uefi.known and facts.boot.uefi.value is True
     commands = list(ways.data.get("firmware_reboot", ())) if uefi else []
-    listed = ". ".join(text[:1].upper() + text[1:].rstrip(".") for text in said)
-    summary = f"In the firmware setup{key}: {listed[:1].lower()}{listed[1:]}."
+    summary = f"In the firmware setup{key}: {'; '.join(said)}"
     undo = ["# set them back in the firmware setup"]
-    return make_step("firmware", summary, held, commands, undo=undo, verify=verify)
+    note = " ".join(dict.fromkeys(found))
+    return make_step("firmware", summary, held, commands, undo=undo, verify=verify, note=note)
 
 
 def _vendor(facts: HostFacts, data: Mapping[str, Any]) -> str | None:
@@ -52,13 +55,13 @@ def _vendor(facts: HostFacts, data: Mapping[str, Any]) -> str | None:
 
 
 def _setting(entry: Mapping[str, Any], vendor: str | None) -> str:
-    """One setting in words."""
+    """How one setting is found, in words."""
     names = ", ".join(f'"{name}"' for name in entry["look_for"])
-    text = f"set {entry['title']} to {entry['set']}; look for {names}"
+    text = f"{entry['title']}: look for {names}"
     path = entry.get("paths", {}).get(vendor)
     if path:
         text += f" (on boards of this maker usually under {path['path']})"
-    return f"{text}. {entry['note']}" if entry.get("note") else text
+    return f"{text}. {entry['note']}" if entry.get("note") else f"{text}."
 
 
 def vm_step(ask: Ask, ways: Ways) -> Step | None:

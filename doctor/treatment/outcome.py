@@ -24,13 +24,16 @@ def make_step(
     verify: Sequence[str] = (),
     risk: str | None = None,
     reboot: bool = False,
+    note: str | None = None,
 ) -> Step:
     """A step; it is optional if everybody who asks for it calls it so."""
     held = list(asks)
+    notes = list(dict.fromkeys([*([note] if note else []), *(ask.why for ask in held if ask.why)]))
     risks = [ask.risk for ask in held if ask.risk] + ([risk] if risk else [])
     return {
         "kind": kind,
         "summary": safe.words(summary[:1].upper() + summary[1:]),
+        "note": safe.words(" ".join(notes)) if notes else None,
         "why": list(dict.fromkeys(ask.check for ask in held)),
         "commands": list(commands),
         "files": list(files),

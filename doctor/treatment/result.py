@@ -31,10 +31,14 @@ class Remedy(TypedDict):
 
 
 class Step(TypedDict):
-    """A step of the plan, in the order in which it is to be done; `why` holds the ids of the checks."""
+    """A step of the plan, in the order in which it is to be done.
+
+    `why` holds the ids of the checks; `note` what a person should know before the step, in words.
+    """
 
     kind: str
     summary: str
+    note: str | None
     why: list[str]
     commands: list[str]
     files: list[FileChange]

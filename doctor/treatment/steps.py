@@ -52,6 +52,7 @@ class Ask(NamedTuple):
     check: str
     optional: bool
     risk: str | None
+    why: str | None = None
 
 
 def asks_of(finding: Finding) -> Iterator[Ask]:
@@ -63,7 +64,9 @@ def asks_of(finding: Finding) -> Iterator[Ask]:
             if kind in remedy:
                 optional = bool(remedy.get("optional", finding.severity == "advice"))
                 risk = remedy.get("risk")
-                yield Ask(kind, remedy[kind], finding.check, optional, str(risk) if risk else None)
+                why = remedy.get("why")
+                said = str(why) if why else None
+                yield Ask(kind, remedy[kind], finding.check, optional, str(risk) if risk else None, said)
 
 
 def gather(findings: Sequence[Finding], causes: Sequence[Cause]) -> list[Ask]:

@@ -45,6 +45,7 @@ def step(kind: str, summary: str, why: list[str], **more: Any) -> Step:
     made: Step = {
         "kind": kind,
         "summary": summary,
+        "note": None,
         "why": why,
         "commands": [],
         "files": [],
