@@ -13,7 +13,7 @@ from doctor.knowledge.lower import ExpressionError
 from doctor.knowledge.store import load, rules_folder
 from doctor.treatment.steps import KINDS
 
-_BESIDE = frozenset(("why", "optional", "risk", "otherwise", "instead_of_ids"))
+_BESIDE = frozenset(("why", "optional", "risk", "otherwise"))
 _QUANTIFIERS = ("every", "some")
 
 

@@ -80,7 +80,7 @@ def _particulars(case: Case, matching: list[Finding], findings: list[Finding]) -
         wrong.append(f"expected severity {severity}, found {matching[0].severity if matching else 'none'}")
     if remedy is not None and matching:
         kinds = [
-            next(key for key in step if key not in ("why", "optional", "risk", "instead_of_ids"))
+            next(key for key in step if key not in ("why", "optional", "risk"))
             for step in matching[0].remedy
         ]
         if kinds != remedy:

@@ -248,7 +248,7 @@ def _quantified(node: list[Any], scope: Scope, decisive: bool) -> Fact:
         fact = evaluate(node[3], {**scope, node[1]: item})
         value = truth(fact)
         if value is decisive:
-            return _settled(decisive, fact)
+            return _settled(decisive, fact if fact.sources else fact._replace(sources=items.sources))
         if value is None:
             open_ = fact if open_ is None else _both(UNKNOWN, open_, fact)
         else:

@@ -56,7 +56,7 @@ class TargetFacts:
 
     SHOWN = (
         "address", "addresses", "because", "boot_vga", "brief", "companions", "device", "driver", "functions",
-        "group", "host_drivers", "ids", "in_ids", "kind", "managed", "members", "name", "neighbours",
+        "group", "host_drivers", "ids", "ids_on_cmdline", "ids_in_modprobe", "ids_words", "in_ids", "remaining_ids", "kind", "managed", "members", "name", "neighbours",
         "no_group_node", "not_viable", "obstacles", "on_vfio", "said", "twins", "unbound_companions", "vm", "vms",
         "wanted_ids",
     )  # fmt: skip
@@ -141,9 +141,9 @@ class TargetFacts:
 
     @property
     def functions(self) -> Listing:
-        """All functions of its slot that go with it, itself first: the device as a card."""
+        """All functions of its slot that go with it, itself included: the device as a card."""
         own = [self.device] if self.device is not None else []
-        return Listing([*own, *self.companions])
+        return Listing(sorted([*own, *self.companions], key=lambda device: device.address))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -243,6 +243,30 @@ class TargetFacts:
         if not wanted.known or self.device is None or self.device.ids is None:
             return wanted if not wanted.known else unknown("cmd/lspci-nnk")
         return wanted._replace(value=self.device.ids in wanted.value)
+
+    @property
+    def ids_words(self) -> tuple[str, ...]:
+        """The card's ids as words of the command line, to be taken out of its list."""
+        return tuple(f"vfio-pci.ids={ids}" for ids in self.wanted_ids)
+
+    @property
+    def ids_on_cmdline(self) -> bool:
+        """Whether the command line's list holds one of the card's ids."""
+        given: Any = self._host.cmdline.lookup("vfio-pci.ids")
+        return bool(given.known and given.value and set(self.wanted_ids) & set(str(given.value).split(",")))
+
+    @property
+    def ids_in_modprobe(self) -> bool:
+        """Whether modprobe.d's list holds one of the card's ids."""
+        option = self._host.modprobe.option("vfio-pci", "ids")
+        return bool(option.known and option.value and set(self.wanted_ids) & set(str(option.value).split(",")))
+
+    @property
+    def remaining_ids(self) -> str:
+        """What is left of modprobe.d's list without the card's ids."""
+        option = self._host.modprobe.option("vfio-pci", "ids")
+        listed = str(option.value).split(",") if option.known and option.value else []
+        return ",".join(ids for ids in listed if ids not in self.wanted_ids)
 
     @property
     def wanted_ids(self) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def _remedies(rule: dict[str, Any]) -> list[str]:
     for entry in rule["remedy"]:
         condition = f" (when {words(entry['when'])})" if entry["when"] is not None else ""
         for kind, value in entry["step"].items():
-            if kind not in ("why", "optional", "otherwise", "risk", "instead_of_ids"):
+            if kind not in ("why", "optional", "otherwise", "risk"):
                 lines.append(
                     indent(
                         fill(
