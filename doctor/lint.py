@@ -8,7 +8,7 @@ from typing import Any
 
 from doctor.diagnosis.cases import all_cases, judge, missing
 from doctor.facts.vocabulary import vocabulary
-from doctor.knowledge.compile import KnowledgeError, compile_folder, compile_rule, load_yaml, rule_files
+from doctor.knowledge.compile import KnowledgeError, compile_folder, compile_rule, rule_files, rules_in
 from doctor.knowledge.lower import ExpressionError
 from doctor.knowledge.store import load, rules_folder
 from doctor.treatment.steps import KINDS
@@ -34,7 +34,7 @@ def lint(extra: str | None = None, cases: bool = True) -> list[str]:
     known = {rule["id"] for rule in knowledge["rules"]}
     problems: list[str] = []
     for path in rule_files(folder):
-        for rule in load_yaml(path) or ():
+        for rule in rules_in(path):
             where = f"{path}:{_line_of(path, rule['id'])}: {rule['id']}"
             problems += [f"{where}: {text}" for text in _problems(rule, names, known)]
     problems += [f"a cycle of `after`: {' -> '.join(cycle)}" for cycle in _cycles(knowledge["rules"])]

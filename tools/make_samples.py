@@ -2,10 +2,10 @@
 
 A description is `host.yaml` (kernel, processor, modules, IOMMU groups, ...) and the tree `files/` with what
 a person would read there: `etc/...`, the kernel log, `lspci -Dnnk`. From these the host's `/sys` and `/proc`
-are laid out in a temporary folder, each fact once, so that listing, groups, log and interrupts agree; then the
-project's own collector gathers them. The same description gives the same bytes.
+are laid out in a temporary folder, each fact once, so that listing, groups, log and interrupts agree; then
+the project's own collector gathers them. The same description gives the same bytes.
 
-Usage: python tools/make_samples.py [--check] [NAME ...]      (`--check` writes nothing and exits 1 if one differs)
+Usage: python tools/make_samples.py [--check] [NAME ...]
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ LSPCI = re.compile(
     r"(?: \(prog-if (?P<interface>[0-9a-f]{2}).*\))?$"
 )
 INTERFACE = {"0101": 0x8A, "0106": 0x01, "0108": 0x02, "0c03": 0x30}
-"""Programming interfaces as these classes usually have them: IDE, AHCI, NVMe, xHCI; `lspci -nnk` hides them."""
+"""The usual programming interfaces, which `lspci -nnk` hides: IDE, AHCI, NVMe, xHCI."""
 INTERRUPT = {"xhci_hcd": "xhci_hcd", "pcieport": "PCIe PME, aerdrv", "snd_hda_intel": "snd_hda_intel:card0"}
+SILENT = ("vfio-pci", "i801_smbus", "piix4_smbus", "lpc_ich", "intel-spi", "k10temp", "intel_vsec")
+"""Drivers that take no interrupt of their own here."""
 SHARED = "IO-APIC"
 
 
@@ -188,16 +190,29 @@ class Host:
         lines = ["".ljust(5) + "".join(f"CPU{number}".rjust(11) for number in range(self.cpus))]
 
         def add(label: str, chip: str, what: str) -> None:
-            counts = (1103 * (len(lines) + 1) % 977 if cpu == len(lines) % self.cpus else 0 for cpu in range(self.cpus))
-            lines.append(f"{label:>4}:" + "".join(f"{count:>11}" for count in counts) + f"  {chip:<24} {what}")
+            counts = (
+                1103 * (len(lines) + 1) % 977 if cpu == len(lines) % self.cpus else 0
+                for cpu in range(self.cpus)
+            )
+            lines.append(
+                f"{label:>4}:" + "".join(f"{count:>11}" for count in counts) + f"  {chip:<24} {what}"
+            )
 
         for number, what in ((0, "timer"), (8, "rtc0"), (9, "acpi")):
-            add(str(number), f"{remapped}{SHARED}", f"  {number or 2}-{'fasteoi' if number == 9 else 'edge'}      {what}")
+            add(
+                str(number),
+                f"{remapped}{SHARED}",
+                f"  {number or 2}-{'fasteoi' if number == 9 else 'edge'}      {what}",
+            )
         for number, unit in enumerate(self.iommu.get("units", {})):
             if self.iommu["kind"] == "intel":
                 add(str(24 + number), "DMAR-MSI", f"  {number}-edge      {unit}")
             else:
-                add(str(24 + number), f"{'PCI-MSI-0000:00:00.2' if self.recent else 'PCI-MSI'}", "  0-edge      AMD-Vi")
+                add(
+                    str(24 + number),
+                    f"{'PCI-MSI-0000:00:00.2' if self.recent else 'PCI-MSI'}",
+                    "  0-edge      AMD-Vi",
+                )
         number = 28
         for device in self.devices:
             name = self._interrupt_name(device)
@@ -211,12 +226,14 @@ class Host:
             number += 1
         totals = (("NMI", "Non-maskable interrupts"), ("LOC", "Local timer interrupts"))
         for label, what in (*totals, ("RES", "Rescheduling interrupts"), ("MCP", "Machine check polls")):
-            lines.append(f"{label:>4}:" + "".join(f"{4 * n + 17:>11}" for n in range(self.cpus)) + f"   {what}")
+            lines.append(
+                f"{label:>4}:" + "".join(f"{4 * n + 17:>11}" for n in range(self.cpus)) + f"   {what}"
+            )
         return "\n".join([*lines, " ERR:          0", " MIS:          0", ""])
 
     def _interrupt_name(self, device: Device) -> str | None:
         """What the device's interrupt is called; None if it has none."""
-        if device.driver in (None, "vfio-pci", "i801_smbus", "skx_uncore") or (device.driver or "").endswith("uncore"):
+        if device.driver in (None, *SILENT) or (device.driver or "").endswith("uncore"):
             return None
         if device.driver == "ahci":
             return f"ahci[{device.address}]"
@@ -233,7 +250,9 @@ class Host:
             name, size, used, users = (*line.split(), "-")[:4]
             users = users if users == "-" else users + ","
             taint = " (POE)" if name.startswith("nvidia") else " (P)" if name in ("zfs", "spl") else ""
-            lines.append(f"{name} {size} {used} {users} Live 0xffffffffc{0x0A00000 + number * 0x9000:07x}{taint}\n")
+            lines.append(
+                f"{name} {size} {used} {users} Live 0xffffffffc{0x0A00000 + number * 0x9000:07x}{taint}\n"
+            )
             names.append(name)
         self.put("proc/modules", "".join(lines))
         for name in names:
@@ -252,8 +271,10 @@ class Host:
             base = f"sys/bus/pci/devices/{device.address}"
             special = self.facts.get("devices", {}).get(device.address[5:], {})
             values = {
-                **{"vendor": f"0x{device.ids[0]:04x}", "device": f"0x{device.ids[1]:04x}"},
-                **{"class": f"0x{device.pci_class:06x}", "revision": f"0x{device.revision:02x}"},
+                "vendor": f"0x{device.ids[0]:04x}",
+                "device": f"0x{device.ids[1]:04x}",
+                "class": f"0x{device.pci_class:06x}",
+                "revision": f"0x{device.revision:02x}",
                 "subsystem_vendor": f"0x{device.subsystem[0]:04x}",
                 "subsystem_device": f"0x{device.subsystem[1]:04x}",
                 "driver_override": "(null)",
@@ -293,10 +314,13 @@ class Host:
         conventional = self.facts.get("conventional", "").split()
         if device.address[5:] in conventional:
             return False
-        return device.bus in self._root_buses and device.driver == "pcieport" or self._is_endpoint(device)
+        return (device.bus in self._root_buses and device.driver == "pcieport") or self._is_endpoint(device)
 
     def _is_endpoint(self, device: Device) -> bool:
-        return device.bus not in self._root_buses or device.address[5:] in self.facts.get("integrated", "").split()
+        return (
+            device.bus not in self._root_buses
+            or device.address[5:] in self.facts.get("integrated", "").split()
+        )
 
     @property
     def _root_buses(self) -> tuple[int, ...]:
@@ -308,8 +332,9 @@ class Host:
         data = bytearray(4096 if express else 256)
         siblings = [other for other in self.devices if other.slot == device.slot]
         kind = (1 if device.is_bridge else 0) | (0x80 if len(siblings) > 1 else 0)
-        struct.pack_into("<HHHHB3BBBBB", data, 0, *device.ids, 0x0007 if device.driver else 0, 0x0010,
-                         device.revision, *device.pci_class.to_bytes(3, "little"), 16, 0, kind, 0)  # fmt: skip
+        command, class_bytes = 7 if device.driver else 0, device.pci_class.to_bytes(3, "little")
+        struct.pack_into("<HHHHB", data, 0, *device.ids, command, 0x0010, device.revision)
+        struct.pack_into("<3BBBB", data, 9, *class_bytes, 16, 0, kind)
         if device.is_bridge:
             data[0x18:0x1B] = self._buses(device)
         else:
@@ -324,7 +349,9 @@ class Host:
         if (port or device.slot[5:] in self.facts.get("acs_slots", "").split()) and not self._quirk(device):
             bits = 0x1F if device.ids[0] == 0x8086 else 0x5F
             wide = device.ids[0] == 0x8086 and 0xA110 <= device.ids[1] <= 0xA11F  # control at +8: an erratum
-            control = 0x1D if translated or self.facts["cpu"]["vendor"] == "AuthenticAMD" and self.iommu else 0
+            control = (
+                0x1D if translated or (self.facts["cpu"]["vendor"] == "AuthenticAMD" and self.iommu) else 0
+            )
             struct.pack_into("<II" if wide else "<HH", data, 0x104, bits, control)
             struct.pack_into("<I", data, 0x100, 0x0001000D)
         return bytes(data)
@@ -354,7 +381,10 @@ class Host:
             base = f"sys/kernel/iommu_groups/{number}"
             for member in members:
                 self._folder(f"{base}/devices").joinpath(member).touch()
-            regions = [*direct.get(str(number), ()), *self.iommu.get("regions", ["0x00000000fee00000 0x00000000feefffff msi"])]
+            regions = [
+                *direct.get(str(number), ()),
+                *self.iommu.get("regions", ["0x00000000fee00000 0x00000000feefffff msi"]),
+            ]
             self.put(f"{base}/reserved_regions", "\n".join(sorted(regions)) + "\n")
             self.put(f"{base}/type", f"{self.iommu['domain']}\n")
 
@@ -369,12 +399,18 @@ class Host:
         if name == "DMAR":
             body = struct.pack("<BB10x", 38, 1 if self.iommu["interrupt_remapping"] == "true" else 0)
             for unit in self.iommu["units"].values():
-                scopes = b"".join(_scope(1, address) for address in str(unit.get("serves", "")).split() if ":" in address)
-                head = struct.pack("<HHBBHQ", 0, 16 + len(scopes), 0 if scopes else 1, 0, 0, int(unit["base"], 16))
+                scopes = b"".join(
+                    _scope(1, address) for address in str(unit.get("serves", "")).split() if ":" in address
+                )
+                head = struct.pack(
+                    "<HHBBHQ", 0, 16 + len(scopes), 0 if scopes else 1, 0, 0, int(unit["base"], 16)
+                )
                 body += head + scopes
             for region in self.iommu.get("rmrr", ()):
                 scope = _scope(1, region["device"])
-                body += struct.pack("<HHHHQQ", 1, 24 + len(scope), 0, 0, int(region["base"], 16), int(region["end"], 16))
+                body += struct.pack(
+                    "<HHHHQQ", 1, 24 + len(scope), 0, 0, int(region["base"], 16), int(region["end"], 16)
+                )
                 body += scope
         elif name == "IVRS":
             unit = next(iter(self.iommu["units"].values()))
@@ -389,7 +425,9 @@ class Host:
             body = struct.pack("<I8x", 0x00203040) + block + entries
         else:
             return b""
-        header = struct.pack("<4sIBB6s8sI4sI", name.encode(), 36 + len(body), 1, 0, b"SAMPLE", b"PASSDOC ", 1, b"PDOC", 1)
+        header = struct.pack(
+            "<4sIBB6s8sI4sI", name.encode(), 36 + len(body), 1, 0, b"SAMPLE", b"PASSDOC ", 1, b"PDOC", 1
+        )
         table = bytearray(header + body)
         table[9] = -sum(table) & 0xFF
         return bytes(table)
@@ -401,7 +439,10 @@ class Host:
         outputs = {
             "dmesg": ("dmesg", self._log()),
             "lspci-nnk": ("lspci -Dnnk", (self.folder / "files/cmd/lspci-nnk").read_text()),
-            "uname-a": ("uname -a", f"Linux {self.facts['hostname']} {self.release} #{build} {self.facts['machine']}\n"),
+            "uname-a": (
+                "uname -a",
+                f"Linux {self.facts['hostname']} {self.release} #{build} {self.facts['machine']}\n",
+            ),
             "systemd-detect-virt": ("systemd-detect-virt", "none\n"),
         }
         for name, (command, text) in outputs.items():
@@ -436,7 +477,8 @@ class Host:
             return ["Kernel command line: " + self.facts["cmdline"]]
         if what == "pci":
             return [
-                f"pci {d.address}: [{d.ids[0]:04x}:{d.ids[1]:04x}] type {int(d.is_bridge):02d} class 0x{d.pci_class:06x}"
+                f"pci {d.address}: [{d.ids[0]:04x}:{d.ids[1]:04x}] "
+                f"type {int(d.is_bridge):02d} class 0x{d.pci_class:06x}"
                 for d in self.devices
             ]
         if what == "groups":

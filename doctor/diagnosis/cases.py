@@ -18,7 +18,7 @@ from doctor.diagnosis.targets import find
 from doctor.evidence.paste import open_paste
 from doctor.evidence.types import Evidence, Piece
 from doctor.facts.host import Host
-from doctor.knowledge.compile import load_yaml, rule_files
+from doctor.knowledge.compile import rule_files, rules_in
 
 
 class Case(NamedTuple):
@@ -38,7 +38,7 @@ class Case(NamedTuple):
 def all_cases(folder: Path) -> Iterator[Case]:
     """Every case of every rule in `folder` (or of one file)."""
     for path in rule_files(folder):
-        for rule in load_yaml(path) or ():
+        for rule in rules_in(path):
             for number, body in enumerate(rule.get("cases") or (), 1):
                 yield Case(rule, number, path, body)
 

@@ -27,6 +27,13 @@ class HostScope(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         return self._host.lookup(name)
 
+    def bind(self, name: str, item: Any) -> HostScope:
+        """A scope with one more name."""
+        child = HostScope(self._host)
+        child.update(self)
+        child[name] = item
+        return child
+
     def get(self, name: str, default: Any = None) -> Any:
         """The group of facts `name`."""
         return self[name] if name in self else self._host.lookup(name)

@@ -238,6 +238,12 @@ def _some(node: list[Any], scope: Scope) -> Fact:
     return _quantified(node, scope, True)
 
 
+def _bound(scope: Scope, name: str, item: Any) -> Scope:
+    """The scope with one more name; a scope that finds names by itself goes on doing so."""
+    bind = getattr(scope, "bind", None)
+    return bind(name, item) if bind is not None else {**scope, name: item}
+
+
 def _quantified(node: list[Any], scope: Scope, decisive: bool) -> Fact:
     """[each/some, name, list, body]: Kleene's all or any over a list that knows whether it is complete."""
     items = evaluate(node[2], scope)
@@ -245,7 +251,7 @@ def _quantified(node: list[Any], scope: Scope, decisive: bool) -> Fact:
         return items
     open_, all_ = None, Fact(not decisive, items.sources)
     for item in items.value or ():
-        fact = evaluate(node[3], {**scope, node[1]: item})
+        fact = evaluate(node[3], _bound(scope, node[1], item))
         value = truth(fact)
         if value is decisive:
             return _settled(decisive, fact if fact.sources else fact._replace(sources=items.sources))

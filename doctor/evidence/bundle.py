@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from doctor.evidence.clean import BREAKS
 from doctor.evidence.types import Evidence, Piece
 
 if TYPE_CHECKING:
@@ -30,6 +31,6 @@ def _piece(entry: Entry, source: str, kind: str) -> Piece:
     text = "" if binary else entry.data.decode("utf-8", "replace")
     line = None if binary or entry.how in ("link", "exists", "listing") else 1
     return Piece(
-        entry.path, text.rstrip("\n"), cited, line, entry.command, entry.state, reason=entry.reason,
+        entry.path, text.translate(BREAKS).rstrip("\n"), cited, line, entry.command, entry.state, reason=entry.reason,
         binary=entry.data if binary else None,
     )  # fmt: skip

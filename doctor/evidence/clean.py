@@ -7,7 +7,9 @@ import re
 from doctor.evidence.types import Line
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]{0,20}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[()][A-Z0-9])")
-_ODD = str.maketrans({"\u00a0": " ", "\u200b": None, "\ufeff": None, "\u2028": " ", "\r": None, "\0": None})
+# str.splitlines() would end a line at these, and every later citation would be wrong by one.
+BREAKS = str.maketrans(dict.fromkeys("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", " "))
+_ODD = {**BREAKS, **str.maketrans({"\u00a0": " ", "\u200b": None, "\ufeff": None, "\r": None, "\0": None})}
 _QUOTE = re.compile(r"\s{0,3}(?:>\s?){1,5}")
 
 

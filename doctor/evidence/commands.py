@@ -195,6 +195,7 @@ def prompt(line: str) -> tuple[str, bool] | None:
     found = _PROMPT.match(line)
     if found and "@" not in (found.group("command") or "")[:0]:
         return found.group("command").strip(), True
+    line = line[:4000]
     if _BARE_PROMPT.fullmatch(line):
         return "", True
     found = _SHORT_PROMPT.match(line)

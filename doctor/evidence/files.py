@@ -5,6 +5,7 @@ Sosreports keep files at their own paths and commands' outputs under `sos_comman
 
 from __future__ import annotations
 
+from doctor.evidence.clean import BREAKS
 from doctor.evidence.types import Piece
 
 # First part of a path that evidence may have; anything else in a stranger's tree is not looked at.
@@ -72,7 +73,7 @@ def evidence_path(name: str) -> str | None:
 def piece(path: str, data: bytes, source: str, link: bool = False) -> Piece:
     """A file's content as a piece."""
     binary = b"\0" in data[:4096]
-    text = "" if binary else data.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
+    text = "" if binary else data.decode("utf-8", "replace").replace("\r\n", "\n").translate(BREAKS).rstrip("\n")
     line = None if binary or link else 1
     return Piece(path, text, source, line, _COMMANDS.get(path), binary=data if binary else None)
 

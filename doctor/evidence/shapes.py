@@ -50,7 +50,7 @@ SHAPES = (
         re.IGNORECASE,
     ),
     _shape(
-        "cmd/lspci-nnk", True, r"[#*=\-\s]*(?:iommu[ _]?)?group:?\s{1,4}\d{1,4}\s?:?\W{0,8}$", re.IGNORECASE
+        "cmd/lspci-nnk", True, r"(?:[#*=\-][#*=\-\s]{0,40})?(?:iommu[ _]?)?group:?\s{1,4}\d{1,4}\s?:?\W{0,8}$", re.IGNORECASE
     ),
     _shape("cmd/iommu-groups", True, r"\S*/sys/kernel/iommu_groups/\d+(?:/devices)?[:/]?"),
     _shape("cmd/iommu-groups", True, rf"\.?/?\d{{1,4}}/devices/{_ADDRESS}"),
@@ -91,6 +91,7 @@ SHAPES = (
     _shape("etc/pve/qemu-server/pasted.conf", False, rf"{_VM}:\s?\S"),
     _shape("etc/modules", False, rf"{_MODULES}\s*$"),
 )
+_LOOKED_AT = 1000  # characters of a line by which it is told what it is
 _DETAIL = re.compile(rf"\s*(?:{_SUB})")
 _HEADING = re.compile(
     r"""[\s#*`>'"\-=:.\d)]{0,12}(?:(?:cat|file|in|edit|nano|vi|vim|less)\s+)?[`'"]?
@@ -106,6 +107,7 @@ def shape(text: str) -> Shape | None:
     >>> shape("[    0.5] DMAR: IOMMU enabled").path, shape("01:00.0 VGA compatible controller: x").path
     ('cmd/dmesg', 'cmd/lspci-nnk')
     """
+    text = text[:_LOOKED_AT]
     for candidate in SHAPES:
         if candidate.pattern.match(text):
             return candidate

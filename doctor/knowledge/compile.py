@@ -18,6 +18,8 @@ from doctor.knowledge.lower import ExpressionError, lower, lower_text
 
 FORMAT = 1
 STATUSES = ("pass", "fail", "unknown", "not-applicable")
+KINDS = ("state", "symptom")
+SCOPES = ("host", "target", "event")
 SEVERITIES = ("blocker", "risk", "advice")
 KEYS = {
     "id", "title", "problem", "scope", "kind", "severity", "when", "pass", "fail", "events", "where", "statuses", "after",
@@ -127,9 +129,7 @@ def compile_rules(folder: Path) -> list[dict[str, Any]]:
     compiled: list[dict[str, Any]] = []
     seen: dict[str, Path] = {}
     for path in rule_files(folder):
-        for rule in load_yaml(path) or ():
-            if not isinstance(rule, dict) or "id" not in rule:
-                raise KnowledgeError(f"{path}: a rule lacks its id")
+        for rule in rules_in(path):
             if rule["id"] in seen:
                 raise KnowledgeError(f"{path}: {rule['id']} is defined in {seen[rule['id']]} already")
             seen[rule["id"]] = path
@@ -149,6 +149,17 @@ def _merge(parts: Iterable[dict[str, list[Any]]]) -> dict[str, list[Any]]:
     return merged
 
 
+def rules_in(path: Path) -> list[dict[str, Any]]:
+    """The rules of one file as they are written. Raises KnowledgeError."""
+    loaded = load_yaml(path)
+    if not isinstance(loaded, list):
+        raise KnowledgeError(f"{path}: a list of rules is wanted")
+    for rule in loaded:
+        if not isinstance(rule, dict) or not isinstance(rule.get("id"), str):
+            raise KnowledgeError(f"{path}: a rule lacks its id")
+    return loaded
+
+
 def rule_files(folder: Path) -> list[Path]:
     """The files that hold rules, in order; `folder` may be one file."""
     if folder.is_file():
@@ -166,6 +177,7 @@ def compile_rule(rule: dict[str, Any]) -> dict[str, Any]:
     if not any(key in rule for key in ("pass", "fail", "events")):
         raise KnowledgeError("it needs `pass`, `fail` or `events`")
     detail = rule.get("detail") or {}
+    _closed(rule, kind, detail)
     return {
         "id": rule["id"],
         "title": rule["title"],
@@ -187,6 +199,22 @@ def compile_rule(rule: dict[str, Any]) -> dict[str, Any]:
         "wanted": rule.get("wanted") or [],
         "statuses": rule.get("statuses") or [],
     }
+
+
+def _closed(rule: dict[str, Any], kind: str, detail: dict[str, Any]) -> None:
+    """Refuses what is not on the closed lists. Raises KnowledgeError."""
+    severities = rule["severity"]
+    given = [item["is"] for item in severities] if isinstance(severities, list) else [severities]
+    checks = (
+        ("severity", given, SEVERITIES),
+        ("kind", [kind], KINDS),
+        ("scope", [rule.get("scope", "host")], SCOPES),
+        ("status", [*(rule.get("statuses") or ()), *detail], STATUSES),
+    )
+    for name, values, allowed in checks:
+        for value in values:
+            if value not in allowed:
+                raise KnowledgeError(f"no such {name}: {value} (there are {', '.join(allowed)})")
 
 
 def _condition(value: Any) -> Any:

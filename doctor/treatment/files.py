@@ -114,6 +114,11 @@ class Draft:
         path = "/root/" + self.path.rpartition("/")[2] if self.mode else "/" + self.path
         return safe.quote(path + BACKUP)
 
+    @property
+    def _new(self) -> str:
+        """The mark that a file was not there before."""
+        return safe.quote("/root/" + self.path.replace("/", "-") + ".new-by-passdoctor")
+
     def commands(self) -> list[str]:
         """What to type: a copy first, then what can be typed without an editor."""
         if not self.named:
@@ -122,7 +127,8 @@ class Draft:
         if self.state == ABSENT:
             made: list[str] = []
         elif self.state == UNSEEN:
-            made = [f"[ ! -e {path} ] || cp -a {path} {self._kept}"]
+            # A mark says that the file is new, so that undoing never deletes what was there before.
+            made = [f"if [ -e {path} ]; then cp -a {path} {self._kept}; else : > {self._new}; fi"]
         else:
             made = [f"cp -a {path} {self._kept}"]
         if self.added and (self.mode or not self.replaced):
@@ -133,12 +139,15 @@ class Draft:
     def undo(self) -> list[str]:
         """How to go back."""
         if not self.named:
-            return ["Put the lines back as they were."]
+            return ["# put the lines back as they were"]
         path = safe.quote("/" + self.path)
         if self.state == ABSENT:
             return [f"rm -f {path}"]
         if self.state == UNSEEN:
-            return [f"if [ -e {self._kept} ]; then mv {self._kept} {path}; else rm -f {path}; fi"]
+            return [
+                f"if [ -e {self._kept} ]; then mv {self._kept} {path}; "
+                f"elif [ -e {self._new} ]; then rm -f {path} {self._new}; fi"
+            ]
         return [f"mv {self._kept} {path}"]
 
 
