@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from doctor.diagnosis.diagnose import causes
+from doctor.diagnosis.diagnose import causes, depths
 from doctor.diagnosis.engine import run
 from doctor.diagnosis.finding import Finding
 from doctor.diagnosis.targets import find
@@ -69,10 +69,12 @@ def judge(case: Case, knowledge: dict[str, Any]) -> list[str]:
     matching = [found for found in own if found.status == expected]
     if own and not matching:
         return [f"expected {expected}, found {', '.join(found.status for found in own)} ({own[0].detail})"]
-    return _particulars(case, matching, findings)
+    return _particulars(case, matching, findings, knowledge)
 
 
-def _particulars(case: Case, matching: list[Finding], findings: list[Finding]) -> list[str]:
+def _particulars(
+    case: Case, matching: list[Finding], findings: list[Finding], knowledge: dict[str, Any]
+) -> list[str]:
     """Severity, remedies and first cause, where the case states them."""
     wrong = []
     severity, remedy, cause = (case.body.get(key) for key in ("severity", "remedy", "cause"))
@@ -86,7 +88,7 @@ def _particulars(case: Case, matching: list[Finding], findings: list[Finding]) -
         if kinds != remedy:
             wrong.append(f"expected remedies {remedy}, found {kinds}")
     if cause:
-        first = [found.finding.check for found in causes(findings)][:1]
+        first = [found.finding.check for found in causes(findings, depths(knowledge["rules"]))][:1]
         if first != [cause]:
             wrong.append(f"expected first cause {cause}, found {first}")
     return wrong

@@ -27,28 +27,47 @@ def diagnose(host: Host, rules: list[dict[str, Any]], devices: tuple[str, ...] =
     return Diagnosis(
         verdict=verdict(findings, None, aims),
         findings=tuple(findings),
-        causes=tuple(causes(findings)),
+        causes=tuple(causes(findings, depths(rules))),
         targets=tuple(aims),
         rows=tuple(_rows(host, findings, aims)),
         notes=host.evidence.notes,
     )
 
 
-def causes(findings: list[Finding]) -> list[Cause]:
+def depths(rules: list[dict[str, Any]]) -> dict[str, int]:
+    """How deep each check lies below those that can explain it: what lies at the root is treated first.
+
+    The graph of `after` has no circle; lint sees to that.
+    """
+    after = {rule["id"]: rule["after"] for rule in rules}
+    known: dict[str, int] = {}
+
+    def depth(name: str, seen: frozenset[str]) -> int:
+        if name not in known:
+            above = [one for one in after.get(name, ()) if one in after and one not in seen]
+            known[name] = 1 + max((depth(one, seen | {name}) for one in above), default=-1)
+        return known[name]
+
+    return {name: depth(name, frozenset()) for name in after}
+
+
+def causes(findings: list[Finding], depth: dict[str, int] | None = None) -> list[Cause]:
     """The failed findings that no other failed finding explains, the one to treat first first.
 
-    Ordered by the worst severity that each explains, then by depth in the graph, then by rule order. A
-    finding explains another only for the same device or from the host.
+    Ordered by the worst severity that each explains, then by `depth` in the graph of `after`, then by how
+    much each explains, then by rule order. A finding explains another only for the same device or from the
+    host.
     """
     failed = [found for found in findings if found.status == f.FAIL]
     parents = {index: _parents(failed, found) for index, found in enumerate(failed)}
     roots = [index for index in range(len(failed)) if not parents[index]]
-    result: list[tuple[tuple[int, int, int], Cause]] = []
+    result: list[tuple[tuple[int, ...], Cause]] = []
     for root in roots:
         below = _below(root, parents)
         explained = [failed[index] for index in below]
         worst = min(_RANK[found.severity] for found in [failed[root], *explained])
-        result.append(((worst, -len(explained), root), Cause(failed[root], tuple(explained))))
+        level = (depth or {}).get(failed[root].check, 0)
+        result.append(((worst, level, -len(explained), root), Cause(failed[root], tuple(explained))))
     return [cause for _, cause in sorted(result, key=lambda pair: pair[0])]
 
 
@@ -114,5 +133,5 @@ def _would_take(host: Host, device: Device, base: str, findings: list[Finding]) 
     if not members.complete:
         return "undetermined", f"IOMMU group {device.group.value} is not fully listed"
     if device.driver.known and device.driver.value not in (None, "vfio-pci"):
-        return base, f"would be bound to vfio-pci instead of {device.driver.value}"
-    return base, "alone in its IOMMU group"
+        return base, f"bind it to vfio-pci in place of {device.driver.value}"
+    return base, "nothing: it is alone in its IOMMU group"

@@ -69,7 +69,7 @@ def run(
 def _target_facts(host: Host, targets: list[Target]) -> list[TargetFacts]:
     known = {target.address: target.managed for target in targets}
     along = frozenset(target.address for target in targets if not target.weak)
-    return [TargetFacts(host, t.address, t.because, t.managed, known, along) for t in targets]
+    return [TargetFacts(host, t.address, t.because, t.managed, known, along, t.undecided) for t in targets]
 
 
 def _judge(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:

@@ -48,6 +48,7 @@ class Target(NamedTuple):
     because: str
     weak: bool
     managed: bool  # a VM manager binds it to vfio-pci itself when the guest starts
+    undecided: bool = False  # only an id names it, and devices of other slots have the same id
 
 
 class Row(NamedTuple):

@@ -16,6 +16,12 @@ _IDS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 _HELD = ("vfio-pci", "pci-stub", "vfio_pci", "pci_stub")
 
 
+_BINDS = {
+    "proxmox": "; Proxmox binds it when the VM starts",
+    "libvirt": "; libvirt binds it when the VM starts",
+}
+
+
 class UnknownDevice(ValueError):
     """`--device` names no device of the evidence. The message holds the candidates."""
 
@@ -32,7 +38,7 @@ def find(host: Host, asked: tuple[str, ...]) -> list[Target]:
                 managed = _managed(host, device)
                 found.setdefault(device, Target(device, f"--device {text}", False, managed))
         return list(found.values())
-    return list(_seen(host).values())
+    return sorted(_seen(host).values(), key=lambda target: target.address)
 
 
 def _asked(host: Host, text: str) -> list[str]:
@@ -86,7 +92,7 @@ def _seen(host: Host) -> dict[str, Target]:
     for vm in host.virtual_machines:
         for passed in vm.devices:
             for address in _addresses(host, passed.address, passed.whole_slot):
-                because = f"{passed.key} of {vm.label} names it"
+                because = f"{passed.key} of {vm.label} names it{_BINDS.get(vm.manager, '') if vm.managed else ''}"
                 _add(found, Target(address, because, False, vm.managed))
     for device in host.pci.all():
         if device.driver.known and device.driver.value in _HELD and device.is_endpoint:
@@ -154,5 +160,7 @@ def _by_ids(host: Host, found: dict[str, Target]) -> None:
         same = [d for d in host.pci.with_ids(ids) if d.is_endpoint]
         slots = {address.rpartition(".")[0] for address in found}
         signed = [d for d in same if d.slot in slots]
+        undecided = not signed and len({d.slot for d in same}) > 1
         for device in signed or same:
-            _add(found, Target(device.address, f"its id {ids} is in an ids= list ({source})", False, False))
+            because = f"its id {ids} is in an ids= list ({source})"
+            _add(found, Target(device.address, because, False, False, undecided))

@@ -213,7 +213,8 @@ def _remapped(
     for piece in evidence.pieces("proc/interrupts"):
         fact = _chips(piece)
         if fact is not None:
-            return fact
+            refused = log.lookup("vfio_no_ir") if fact.value is False else None
+            return fact._replace(sources=refused.sources[:1] + fact.sources) if refused is not None else fact
     said = _witness(log, "interrupts.remapped", contradictions)
     if said is not None:
         return said

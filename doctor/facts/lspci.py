@@ -73,6 +73,7 @@ class _Open:
         self.driver: Any = UNKNOWN
         self.modules: tuple[str, ...] = ()
         self.settled = False  # a line that follows the driver's place was seen
+        self.described = False  # lspci -k or -v printed its further lines
         self.take(text, source)
 
     def take(self, text: str, source: Source) -> None:
@@ -81,6 +82,8 @@ class _Open:
         if driver:
             self.driver, self.driver_source = driver.group(1), source
         modules = _MODULES.search(text)
+        if text.lstrip().startswith("Subsystem:"):
+            self.described = True
         if modules:
             self.modules = tuple(word.strip() for word in modules.group(1).split(",") if word.strip())
             self.settled = True
@@ -88,10 +91,10 @@ class _Open:
         if group:
             self.group = int(group.group(1))
 
-    def entry(self, drivers_shown: bool, selected: bool) -> Entry:
-        """The finished device."""
+    def entry(self, drivers_shown: bool, selected: bool, cut: bool) -> Entry:
+        """The finished device; `cut`: a filter may have taken lines of it away."""
         driver = self.driver
-        if driver is UNKNOWN and (self.settled or drivers_shown):
+        if driver is UNKNOWN and (self.settled or drivers_shown or (self.described and not cut)):
             driver = None
         return Entry(
             self.address, self.ids, self.class_, self.name, driver, self.group, self.revision, self.modules,
@@ -129,7 +132,10 @@ def read(piece: Piece) -> list[Entry]:
             devices[-1].take(line, piece.cite(index, line.strip()[:300]))
     selected = bool(piece.terms) or piece.state != WHOLE
     shown = _drivers_shown(piece)
-    return [device.entry(shown, selected) for device in devices]
+    described = sum(1 for device in devices if device.described)
+    # Without a command: where most devices have their further lines, all had them printed.
+    shown = shown or (not piece.terms and described * 2 > len(devices) and "Kernel driver in use" in piece.text)
+    return [device.entry(shown, selected, bool(piece.terms)) for device in devices]
 
 
 def _is_device(line: str, found: re.Match[str]) -> bool:

@@ -55,9 +55,9 @@ class TargetFacts:
     """A device that is meant for a guest, with what stands around it."""
 
     SHOWN = (
-        "address", "addresses", "because", "boot_vga", "brief", "companions", "device", "driver", "functions",
-        "group", "host_drivers", "ids", "ids_on_cmdline", "ids_in_modprobe", "ids_words", "in_ids", "remaining_ids", "kind", "managed", "members", "name", "neighbours",
-        "no_group_node", "not_viable", "obstacles", "on_vfio", "said", "twins", "unbound_companions", "vm", "vms",
+        "address", "addresses", "because", "boot_vga", "brief", "choices", "companions", "device", "driver", "functions",
+        "group", "host_drivers", "ids", "ids_on_cmdline", "ids_in_modprobe", "ids_words", "in_ids", "kept_companions", "remaining_ids", "kind", "managed", "members", "name", "neighbours",
+        "no_group_node", "not_viable", "obstacles", "on_vfio", "said", "twins", "unbound_companions", "undecided", "vm", "vms",
         "wanted_ids",
     )  # fmt: skip
 
@@ -69,12 +69,14 @@ class TargetFacts:
         managed: bool,
         targets: dict[str, bool],
         along: frozenset[str] = frozenset(),
+        undecided: bool = False,
     ) -> None:
         """`targets` maps every target's address to whether a VM manager binds it by itself.
 
         `along` are those that surely go to a guest: a target that only its group's error names may be the
-        very device that stands in the way.
+        very device that stands in the way. `undecided`: only its id names it, and it has twins.
         """
+        self.undecided = undecided
         self._host, self.address, self.because, self.managed = host, address, because, managed
         self._targets, self._along = targets, along
         self.device: Device | None = host.pci.get(address)
@@ -178,6 +180,23 @@ class TargetFacts:
             return True
         picture = own.class_.startswith("03") and (own.ids or "").startswith("1002:")
         return picture and other.class_ == "0403" and (other.ids or "").startswith("1002:")
+
+    @property
+    def kept_companions(self) -> Listing:
+        """Companions that no VM manager will take along with the device."""
+        companions = self.companions
+        kept = [d for d in companions if not self._targets.get(d.address, False)]
+        return Listing(kept, companions.complete, companions.wanted)
+
+    @property
+    def choices(self) -> str:
+        """The cards that bear its id, for somebody to choose from."""
+        slots: dict[str, bool] = {}
+        same = self._host.pci.with_ids(self.device.ids) if self.device is not None and self.device.ids else []
+        for device in same:
+            shows = any(function.boot_vga for function in self._host.pci.slot(device.address))
+            slots[device.slot.removeprefix("0000:")] = shows
+        return " or ".join(slot + (" (it shows the firmware's picture)" if shows else "") for slot, shows in slots.items())
 
     @property
     def unbound_companions(self) -> Listing:

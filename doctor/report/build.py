@@ -126,7 +126,7 @@ def headline(diagnosis: Diagnosis) -> str:
     about = (
         f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
     )
-    start = first[:1].lower() if first[1:2].islower() else first[:1]
+    start = first[:1] if first[1:2].isupper() else first[:1].lower()
     return f"{about}: {start}{first[1:]}" if first else about
 
 
