@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from doctor.collect.catalogue import ask_for
 
 if TYPE_CHECKING:
+    from doctor.diagnosis.finding import Cause as FoundCause
     from doctor.diagnosis.finding import Diagnosis, Finding
     from doctor.evidence.types import Source
     from doctor.facts.fact import Fact
     from doctor.facts.host import Host
-    from doctor.report.model import Check, Citation, Device, Plan, Remedy, Report, Summary, Wanted
+    from doctor.report.model import Cause, Check, Citation, Device, Plan, Platform, Remedy, Report, Summary, Wanted
 
 SCHEMA_VERSION = "1.0"
 _STATUSES = ("pass", "fail", "unknown", "not-applicable", "waived")
@@ -32,28 +33,14 @@ def build(
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "passdoctor", "version": version},
         "subject": {"kind": evidence.kind, "source": evidence.source, "collected_at": evidence.collected_at},
-        "platform": {
-            "distribution": _text(host.platform.distribution),
-            "hypervisor": _text(host.platform.hypervisor),
-            "kernel": _text(host.platform.kernel),
-            "bootloader": _text(host.boot.loader),
-            "cpu_vendor": _text(host.machine.vendor),
-            "board": _text(host.machine.board),
-        },
+        "platform": _platform(host),
         "profile": "passthrough",
         "summary": _summary(diagnosis),
         "targets": [
             {"address": t.address, "because": t.because, "confidence": "weak" if t.weak else "strong"}
             for t in diagnosis.targets
         ],
-        "causes": [
-            {
-                "check": cause.finding.check,
-                "device": cause.finding.device,
-                "explains": [{"check": found.check, "device": found.device} for found in cause.explains],
-            }
-            for cause in diagnosis.causes
-        ],
+        "causes": [_cause(cause) for cause in diagnosis.causes],
         "checks": checks,
         "harmless": [{**_cite(source), "why": why} for source, why in harmless],
         "contradictions": [
@@ -63,6 +50,25 @@ def build(
         "plan": plan,
         "devices": _devices(host, diagnosis),
         "notes": list(diagnosis.notes),
+    }
+
+
+def _platform(host: Host) -> Platform:
+    return {
+        "distribution": _text(host.platform.distribution),
+        "hypervisor": _text(host.platform.hypervisor),
+        "kernel": _text(host.platform.kernel),
+        "bootloader": _text(host.boot.loader),
+        "cpu_vendor": _text(host.machine.vendor),
+        "board": _text(host.machine.board),
+    }
+
+
+def _cause(cause: FoundCause) -> Cause:
+    return {
+        "check": cause.finding.check,
+        "device": cause.finding.device,
+        "explains": [{"check": found.check, "device": found.device} for found in cause.explains],
     }
 
 
