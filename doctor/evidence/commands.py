@@ -149,6 +149,9 @@ _ALONE = frozenset(
         "efibootmgr",
     ]
 )
+_GREPS = ("grep", "egrep", "zgrep", "rg", "fgrep")
+# What shows its whole input; any other stage of a pipeline may leave lines out.
+_PASSING = ("less", "more", "cat", "tee", "sort", "nl", "bat", "column")
 _PLAIN = {
     "lsmod": "cmd/lsmod",
     "lscpu": "cmd/lscpu",
@@ -183,7 +186,6 @@ class Command(NamedTuple):
     ignore_case: bool = False
     exact: bool = True
     cut: bool = False
-    written: str | None = None
 
 
 def prompt(line: str) -> tuple[str, bool] | None:
@@ -254,7 +256,7 @@ def parse(text: str) -> Command:
     words = stages[0]
     terms: tuple[str, ...] = ()
     ignore_case, exact, cut = False, True, False
-    if words[0] in ("grep", "egrep", "zgrep", "rg", "fgrep"):
+    if words[0] in _GREPS:
         terms, ignore_case, exact, files = _grep(words)
         path = _file(files[0]) if len(files) == 1 and not _recursive(words) else None
     else:
@@ -267,22 +269,16 @@ def parse(text: str) -> Command:
         exact = exact and words[0] != "head"
         cut = words[0] == "tail"
     for stage in stages[1:]:
-        if stage and stage[0] in ("grep", "egrep", "rg", "fgrep"):
-            more, fold, plain, _ = _grep(stage)
+        name = next((word for word in stage if word not in ("sudo", "doas")), "")
+        if name in _GREPS:
+            more, fold, plain, _ = _grep(stage[stage.index(name) :])
             exact = exact and plain and not terms
             terms, ignore_case = (more, fold) if not terms else (terms, ignore_case)
-        elif stage and stage[0] in ("head", "awk", "cut", "sed", "less", "more"):
-            exact = exact and stage[0] in ("less", "more")
-        elif stage and stage[0] == "tail":
+        elif name == "tail":
             # It takes the oldest lines away, as a ring buffer does.
             cut = True
-        elif stage and stage[0] in ("tee",):
-            written = [_file(word) for word in stage[1:] if word.startswith("/")]
-            return (
-                Command(text, None, written=_echoed(words, written[0]))
-                if written and words[0] == "echo"
-                else Command(text, path)
-            )
+        else:
+            exact = exact and name in _PASSING
     return Command(text, path, terms, ignore_case, exact, cut)
 
 
@@ -303,10 +299,6 @@ def writes(text: str) -> tuple[str, str] | None:
             said = said[3:].strip() if said.startswith("-e ") else said
             return target[1:], said.strip("'\"")
     return None
-
-
-def _echoed(words: list[str], path: str | None) -> str | None:
-    return path
 
 
 def _unwrap(text: str) -> str:

@@ -165,10 +165,8 @@ class _Splitter:
         """Ends the block; `end` means that a prompt follows, so that even an empty output says something."""
         lines, path = self.lines, self.path
         self.lines = []
-        while lines and not lines[-1].text.strip():
-            lines = lines[:-1]
-        while lines and not lines[0].text.strip():
-            lines = lines[1:]
+        filled = [index for index, line in enumerate(lines) if line.text.strip()]
+        lines = lines[filled[0] : filled[-1] + 1] if filled else []
         command = self.command
         if lines and path is not None:
             self.pieces.append(self._piece(path, lines, command))

@@ -28,6 +28,7 @@ FILES = {
     "sys/kernel/iommu_groups/15/type": "DMA\n",
 }
 needs_ordinary_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+B29 = pytest.mark.xfail(strict=True, reason="B29: tarfile's message of five lines is passed on")
 
 
 def put(root: Path, files: dict[str, str]) -> Path:
@@ -273,7 +274,7 @@ def test_device_nodes_are_no_files(kind: bytes, tmp_path: Path) -> None:
     refused(tmp_path / "only.tar")
 
 
-@pytest.mark.parametrize("mode", ["gz", "xz", "bz2", ""])
+@pytest.mark.parametrize("mode", ["gz", "xz", pytest.param("bz2", marks=B29), ""])
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 def test_a_cut_archive_is_refused_or_read_as_far_as_it_goes(mode: str, share: float, tmp_path: Path) -> None:
     data = tar({f"etc/modprobe.d/{n}.conf": os.urandom(600).hex() for n in range(60)}, mode)
@@ -288,15 +289,19 @@ def test_a_cut_archive_is_refused_or_read_as_far_as_it_goes(mode: str, share: fl
         assert mode == ""  # compressed data says itself that its end is missing
 
 
-@pytest.mark.parametrize("head", [b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh9", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08\x00"])
+@pytest.mark.parametrize("head", [b"\x1f\x8b", b"PK\x03\x04", b"\x1f\x8b\x08\x00", *[pytest.param(h, marks=B29) for h in (b"\xfd7zXZ\x00", b"BZh9", b"\x28\xb5\x2f\xfd")]])
 def test_garbage_after_a_known_beginning_is_refused(head: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(head + bytes(range(256)) * 4)
     refused(tmp_path / "x.tar")
 
 
+@B29
 def test_compressed_nonsense_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(b"no tar at all" * 100))
     refused(tmp_path / "x.gz")
+
+
+def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "e.tar").write_bytes(tar([], "gz"))
     refused(tmp_path / "e.tar")
 
@@ -336,6 +341,7 @@ def test_a_name_with_control_characters(tmp_path: Path) -> None:
         open_input(str(tmp_path / "a\nb\x1b[31m"))
 
 
+@pytest.mark.xfail(strict=True, reason="B30: ValueError instead of InputError")
 def test_a_name_with_a_null_byte() -> None:
     with pytest.raises(InputError):
         open_input("a\0b")
