@@ -12,6 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from doctor.report.commands import wrap_command
+from doctor.report.prose import spans
+
 PROSE_WIDTH = 100  # longer lines are hard to read, however wide the terminal is
 
 
@@ -51,7 +54,18 @@ class Page:
         self, *parts: str | tuple[str, str], indent: int = 0, first: str = "", wide: bool = False
     ) -> None:
         """A paragraph of plain and (text, style) parts; `first` stands before it, in the indentation."""
-        text = Text.assemble(*parts)
+        self._paragraph(Text.assemble(*parts), indent, first, wide)
+
+    def told(self, *parts: str | tuple[str, str], indent: int = 0, first: str = "") -> None:
+        """A paragraph in the report's own words: what stands between backticks is a name, and bold."""
+        text = Text()
+        for part in parts:
+            words, style = (part, "") if isinstance(part, str) else part
+            for name, said in spans(words):
+                text.append(said, "bold" if name and not style else style)
+        self._paragraph(text, indent, first)
+
+    def _paragraph(self, text: Text, indent: int, first: str, wide: bool = False) -> None:
         width = self.width if wide else min(self.width, PROSE_WIDTH)
         room = max(width - indent, 12)
         for number, line in enumerate(text.wrap(self._console, room, overflow="fold")):
@@ -77,52 +91,3 @@ class Page:
             lines = wrap_command(command, self.width - indent - 2)
             for number, line in enumerate(lines):
                 self.kept("$" if number == 0 else " ", line, indent, "bold")
-
-
-def wrap_command(command: str, width: int) -> list[str]:
-    """The lines of a shell command, broken with backslashes between words only.
-
-    >>> wrap_command("grep -e 'a b' /etc/default/grub", 20)
-    ["grep -e 'a b' \\\\", '  /etc/default/grub']
-
-    Several lines, comments and here-documents mean something else when broken, and stay as they are.
-    """
-    if "\n" in command:
-        return command.expandtabs().split("\n")
-    words = shell_words(command)
-    if cell_len(command) <= width or any(word.startswith("#") for word in words):
-        return [command]
-    lines = [""]
-    for word in words:
-        candidate = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
-        if cell_len(candidate) + 2 <= width or not lines[-1].strip():
-            lines[-1] = candidate
-        else:
-            lines[-1] += " \\"
-            lines.append("  " + word)
-    return lines
-
-
-def shell_words(command: str) -> list[str]:
-    r"""The words of a command as they are written, quotes included.
-
-    >>> shell_words("echo 'a b'  \"c \\\" d\" e\\ f")
-    ['echo', "'a b'", '"c \\" d"', 'e\\ f']
-    """
-    words, word, quote, escaped = [], "", "", False
-    for char in command:
-        if char == " " and not quote and not escaped:
-            if word:
-                words.append(word)
-            word = ""
-            continue
-        word += char
-        if escaped:
-            escaped = False
-        elif char == "\\" and quote != "'":
-            escaped = True
-        elif quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-    return [*words, word] if word else words
