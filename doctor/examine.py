@@ -41,8 +41,9 @@ def examine_evidence(evidence: Evidence, devices: tuple[str, ...] = (), rules: s
     host = Host(evidence, knowledge)
     diagnosis = diagnose(host, knowledge["rules"], devices)
     platforms = knowledge["platforms"]
-    # What a cause explains goes away with it: a remedy of its own would be a second, often a wrong one.
-    explained = {id(found) for cause in diagnosis.causes for found in cause.explains}
+    # What a cause explains of the host goes away with it: a remedy of its own would be a second, often a wrong
+    # one. What it explains of a device may need its own besides: a card is bound by nobody else.
+    explained = {id(found) for cause in diagnosis.causes for found in cause.explains if found.device is None}
     own = [found for found in diagnosis.findings if id(found) not in explained]
     remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
     plan = make_plan(own, diagnosis.causes, host, platforms)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from doctor.report.model import FileChange
 
-_EDITORS = frozenset(("nano", "vi", "vim", "editor", "sudoedit", "sudo nano", "sudo vi", "sudo editor", "$EDITOR"))
+_EDITORS = frozenset(("nano", "vi", "vim", "editor", "sudoedit", "sensible-editor", "$EDITOR"))
+_SPECIAL = frozenset(" '\"\\$`*?[]{}()<>|&;#~!\t\n")  # a path with any of them is not typed without quotes
 
 
 def wrap_command(command: str, width: int) -> list[str]:
@@ -75,8 +76,7 @@ def is_copy(command: str) -> bool:
 
 
 def _opens(command: str) -> bool:
-    words = shell_words(command)
-    return " ".join(words[:2]) in _EDITORS or words[:1] in [[name] for name in _EDITORS]
+    return command.removeprefix("sudo ").partition(" ")[0] in _EDITORS
 
 
 def by_hand(change: FileChange, commands: Iterable[str]) -> bool:
@@ -101,9 +101,6 @@ def to_type(commands: list[str], files: Iterable[FileChange]) -> list[str]:
     copies = next((at for at, command in enumerate(commands) if not is_copy(command)), len(commands))
     opened = [f"nano {path}" for path in dict.fromkeys(paths) if path.isascii() and not set(path) & _SPECIAL]
     return commands[:copies] + opened + commands[copies:]
-
-
-_SPECIAL = frozenset(" '\"\\$`*?[]{}()<>|&;#~!\t\n")
 
 
 def written_out(change: FileChange, commands: Iterable[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from doctor.report.commands import by_hand
 from doctor.report.visible import visible_everywhere
 
 if TYPE_CHECKING:
@@ -26,27 +27,45 @@ if TYPE_CHECKING:
     )
 
 SEVERITIES = ("blocker", "risk", "advice")
+_ALWAYS_CLOSING = ("bootloader", "initramfs")  # once for all files, whoever asked for them
+_DOUBTS = ("inferred", "does not tell", "its kin", "No way is known")  # what notes say of an unsure plan
+_MANY = 3  # rows of which the same is said once
 VERDICTS = ("ready", "not-ready", "undetermined")
 
 
 class Numbered(NamedTuple):
-    """A step of the plan, its number there, and the causes that ask for it."""
+    """A step of the plan, its number there, and the causes that ask for it.
+
+    `note` is the step's own unless another step says the same; `verify` what no later step types anyway.
+    """
 
     number: int
     step: Step
     causes: tuple[int, ...]
+    note: str
+    verify: tuple[str, ...]
+
+
+class Told(NamedTuple):
+    """What a cause explains of some devices, or of none; without titles, the same as was said before."""
+
+    devices: tuple[str, ...]
+    titles: tuple[str, ...]
 
 
 class Cause(NamedTuple):
     """A cause with all that is said of it in one place.
 
+    `severity` is the worst of its own and of what it explains: what it explains is what it does.
     `steps` are the plan's steps to show here; `shared` those shown with an earlier cause that needs them
     too; `remedies` what the check itself prescribes, for a report whose plan has no step for this cause.
     """
 
     number: int
     check: Check
+    severity: str
     explains: tuple[Check, ...]
+    told: tuple[Told, ...]
     steps: tuple[Numbered, ...]
     shared: tuple[Numbered, ...]
     remedies: tuple[Remedy, ...]
@@ -95,16 +114,48 @@ class View(NamedTuple):
         return "plan-none-unknown" if undetermined else "plan-empty"
 
     @property
-    def blocked(self) -> bool:
-        """Whether any cause is a blocker."""
-        return any(cause.check["severity"] == "blocker" for cause in self.causes)
+    def sections(self) -> list[tuple[str, list[Cause]]]:
+        """The causes that stop it, then those that only should be looked at, each with its heading."""
+        stopping = [cause for cause in self.causes if cause.severity == "blocker"]
+        rest = [cause for cause in self.causes if cause.severity != "blocker"]
+        return [each for each in (("causes", stopping), ("causes-none-blocking", rest)) if each[1]]
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """What was found, counted: failed checks by severity, so that advice does not look like a failure."""
+        counts = [(key, len(group)) for key, group in self.groups]
+        return [(key, count) for key, count in counts if key != "count-not-applicable"]
+
+    @property
+    def groups(self) -> list[tuple[str, tuple[Check, ...]]]:
+        """All checks by their status, the failed ones by severity, each with the words that count them."""
+        groups = []
+        for status in ("fail", "unknown", "pass", "waived", "not-applicable"):
+            checks = self.by_status[status]
+            kinds = sorted({check["severity"] for check in checks}, key=_place) if status == "fail" else []
+            for kind in kinds:
+                severe = tuple(check for check in checks if check["severity"] == kind)
+                groups.append((f"count-{kind}" if kind in SEVERITIES else "count-fail", severe))
+            if checks and not kinds:
+                groups.append((f"count-{status}", checks))
+        return groups
+
+    @property
+    def plan_notes(self) -> list[str]:
+        """The notes of the plan; where it is not sure, that is said once."""
+        plan = self.report["plan"]
+        if plan["assured"]:
+            return []
+        told = any(doubt in note for note in plan["notes"] for doubt in _DOUBTS)
+        return ["plan-compare"] if told else ["plan-unsure", "plan-compare"]
 
 
 def arrange(report: Report) -> View:
     """The arrangement of `report`, every text in it made visible."""
     seen = visible_everywhere(report)
-    steps = _numbered(seen)
-    causes = _causes(seen, steps, _first_reboot(steps))
+    roots = _roots(seen)
+    steps = _numbered(seen, roots)
+    causes = _causes(roots, steps)
     shown = {step.number for cause in causes for step in cause.steps}
     targets = tuple(row for row in seen["devices"] if row["target"])
     return View(
@@ -129,7 +180,10 @@ def _examined(report: Report) -> tuple[Examined, ...]:
 
 
 def _roots(report: Report) -> list[tuple[Check, tuple[Check, ...]]]:
-    """Each cause's check with the checks that it explains, then failures that no cause accounts for."""
+    """Each cause's check with the checks that it explains, then failures that no cause accounts for.
+
+    What stops it comes first, in the report's order, for it is shown first.
+    """
     found = {(check["id"], check["device"]): check for check in report["checks"]}
     roots = []
     told: set[tuple[str, str | None]] = set()
@@ -141,7 +195,8 @@ def _roots(report: Report) -> list[tuple[Check, tuple[Check, ...]]]:
             roots.append((found[key], tuple(found[each] for each in keys if each in found)))
     roots = _cards(roots)
     rest = [check for key, check in found.items() if check["status"] == "fail" and key not in told]
-    return roots + [(check, ()) for check in sorted(rest, key=_rank)]
+    roots += [(check, ()) for check in sorted(rest, key=_rank)]
+    return sorted(roots, key=lambda root: _worst(*root) != SEVERITIES[0])
 
 
 def _cards(roots: list[tuple[Check, tuple[Check, ...]]]) -> list[tuple[Check, tuple[Check, ...]]]:
@@ -159,15 +214,36 @@ def _cards(roots: list[tuple[Check, tuple[Check, ...]]]) -> list[tuple[Check, tu
 
 
 def _rank(check: Check) -> int:
-    return SEVERITIES.index(check["severity"]) if check["severity"] in SEVERITIES else len(SEVERITIES)
+    return _place(check["severity"])
 
 
-def _numbered(report: Report) -> tuple[Numbered, ...]:
-    asked = [{check["id"], *(each["id"] for each in explained)} for check, explained in _roots(report)]
-    return tuple(
-        Numbered(number, step, tuple(n for n, ids in enumerate(asked, 1) if ids & set(step["why"])))
-        for number, step in enumerate(report["plan"]["steps"], 1)
-    )
+def _place(severity: str) -> int:
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
+def _worst(check: Check, explained: Iterable[Check]) -> str:
+    return min((check["severity"], *(each["severity"] for each in explained)), key=_place)
+
+
+def _numbered(report: Report, roots: list[tuple[Check, tuple[Check, ...]]]) -> tuple[Numbered, ...]:
+    asked = [{check["id"], *(each["id"] for each in explained)} for check, explained in roots]
+    steps = report["plan"]["steps"]
+    typed = {command for step in steps if step["kind"] == "verify" for command in step["commands"]}
+    numbered = []
+    said = ""
+    for number, step in enumerate(steps, 1):
+        note = step["note"] or ""
+        numbered.append(
+            Numbered(
+                number,
+                step,
+                tuple(n for n, ids in enumerate(asked, 1) if ids & set(step["why"])),
+                "" if note in said else note,
+                tuple(command for command in step["verify"] if command not in typed),
+            )
+        )
+        said += f"{note}\n"
+    return tuple(numbered)
 
 
 def _first_reboot(steps: tuple[Numbered, ...]) -> int:
@@ -179,25 +255,54 @@ def _closes(numbered: Numbered, reboot: int) -> bool:
 
     So do a rebuild for several causes, and all from step `reboot` on: what is shown early is done early.
     """
+    if numbered.step["kind"] in _ALWAYS_CLOSING and not numbered.step["files"]:
+        return True
     return numbered.number >= reboot or (len(numbered.causes) > 1 and not numbered.step["files"])
 
 
-def _causes(report: Report, steps: tuple[Numbered, ...], reboot: int) -> tuple[Cause, ...]:
+def _causes(
+    roots: list[tuple[Check, tuple[Check, ...]]], steps: tuple[Numbered, ...]
+) -> tuple[Cause, ...]:
     causes = []
-    for number, (check, explained) in enumerate(_roots(report), 1):
+    reboot = _first_reboot(steps)
+    for number, (check, explained) in enumerate(roots, 1):
         asked = [step for step in steps if number in step.causes]
         needed = [step for step in asked if not _closes(step, reboot)]
         causes.append(
             Cause(
                 number,
                 check,
+                _worst(check, explained),
                 explained,
+                _told(check, explained),
                 tuple(step for step in needed if step.causes[0] == number),
                 tuple(step for step in needed if step.causes[0] != number),
                 () if asked else tuple(check["remedy"]),
             )
         )
     return tuple(causes)
+
+
+def _told(check: Check, explained: Iterable[Check]) -> tuple[Told, ...]:
+    """What a check explains, device by device; of devices that share all of it, it is said once."""
+    by_device: dict[str, dict[str, str]] = {}
+    for each in explained:
+        by_device.setdefault(each["device"] or "", {})[each["id"]] = each["title"]
+    own = check["device"] or ""
+    told: list[Told] = []
+    said: dict[frozenset[str], int] = {frozenset((check["id"],)): -1} if own else {}
+    for device in sorted(by_device, key=lambda device: (device != "", device != own)):
+        ids = frozenset((*by_device[device], check["id"])) if device == own else frozenset(by_device[device])
+        if ids not in said:
+            said[ids] = len(told)
+            told.append(Told((device,) if device else (), tuple(by_device[device].values())))
+        elif told and not told[-1].titles:
+            told[-1] = Told((*told[-1].devices, device), ())
+        elif said[ids] == len(told) - 1:
+            told.append(Told((device,), ()))
+        else:
+            told.append(Told((device,), tuple(by_device[device].values())))
+    return tuple(told)
 
 
 def _questions(checks: Iterable[Check]) -> tuple[Question, ...]:
@@ -247,6 +352,31 @@ def essential_lines(change: FileChange) -> list[tuple[str, str]]:
     if not change["before"] and not change["after"]:
         return [line for line in changed_lines(change) if line[0] != " "] if change["diff"] else []
     return [("-", line) for line in change["before"]] + [("+", line) for line in change["after"]]
+
+
+def how_to_edit(change: FileChange, commands: list[str]) -> tuple[str, int, int]:
+    """Which words say how a person makes a change, and how many lines go and come; no words if none has to."""
+    gone, come = len(change["before"]), len(change["after"])
+    if not by_hand(change, commands):
+        return "", gone, come
+    if gone and come:
+        return "edit-replace", gone, come
+    if come:
+        return "edit-add", gone, come
+    # Without a line that goes, the present one is only shown, and the step says in words what to change.
+    drops = any(sign == "-" for sign, _ in changed_lines(change)) if change["diff"] else False
+    return "edit-drop" if drops else "edit-as-said", gone, come
+
+
+def by_reason(rows: Iterable[Device]) -> list[tuple[str, list[Device]]]:
+    """Rows with what is to be said once for all of them: first those that have a reason of their own."""
+    same: dict[str, list[Device]] = {}
+    for row in rows:
+        same.setdefault(row["because"], []).append(row)
+    own = [row for group in same.values() if len(group) < _MANY for row in group]
+    many = [(because, group) for because, group in same.items() if because and len(group) >= _MANY]
+    silent = same.get("", []) if len(same.get("", [])) >= _MANY else []
+    return [each for each in (("", own + silent), *many) if each[1]]
 
 
 def short_address(address: str, devices: Iterable[Device]) -> str:

@@ -70,10 +70,14 @@ def asks_of(finding: Finding) -> Iterator[Ask]:
 
 
 def gather(findings: Sequence[Finding], causes: Sequence[Cause]) -> list[Ask]:
-    """All steps in the order in which they count: by cause, what each explains after it, then the rest."""
+    """All steps of `findings` in the order in which they count: by cause, what each explains after it, then the rest.
+
+    A finding of `causes` that is not among `findings` is left out: its cause's remedy is enough.
+    """
+    meant = {(finding.check, finding.device) for finding in findings}
     ordered: list[Finding] = []
     for cause in causes:
-        ordered += [cause.finding, *cause.explains]
+        ordered += [one for one in (cause.finding, *cause.explains) if (one.check, one.device) in meant]
     ordered += findings
     seen: set[tuple[str, str | None]] = set()
     asks: list[Ask] = []
