@@ -3,6 +3,8 @@
 
 PY = .venv/bin/python
 RULES = rules
+# The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
+COMPILED = doctor/data/rules.json
 
 .PHONY: help setup demo test check format bench clean
 
@@ -12,10 +14,13 @@ help: ## say what there is to make (the default)
 setup: ## install into .venv what is not there yet
 	@sh tools/setup.sh
 
-demo: setup ## examine a sample bundle: report in the terminal, as HTML and as PDF
+$(COMPILED): $(shell find $(RULES) -name '*.yaml') doctor/knowledge/compile.py doctor/knowledge/lower.py | setup
+	@$(PY) -c "from pathlib import Path; from doctor.knowledge.compile import write; write(Path('$(RULES)'), Path('$@'))"
+
+demo: setup $(COMPILED) ## examine a sample bundle: report in the terminal, as HTML and as PDF
 	@sh tools/demo.sh
 
-test: setup ## run all tests
+test: setup $(COMPILED) ## run all tests
 	@$(PY) -m pytest
 
 check: setup ## everything that must hold before a commit: format, lint, types, rules, tests
@@ -32,7 +37,7 @@ format: setup ## put the Python files into the house's format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: setup ## measure time and memory, as ratios to the start of the interpreter
+bench: setup $(COMPILED) ## measure time and memory, as ratios to the start of the interpreter
 	@$(PY) tools/bench.py
 
 clean: ## remove everything that was made, .venv too

@@ -73,6 +73,9 @@ def _tree(data: bytes, name: str, shown: str) -> Evidence:
                         pieces.append(files.piece(path, handle.read(), f"{name}:{relative}"))
     except InputError:
         raise
+    except tarfile.ReadError:
+        hint = "unpack it first: zstd -d" if data[:4] == b"\x28\xb5\x2f\xfd" else "it is cut, damaged, or none of tar, tar.gz, tar.xz, tar.bz2"
+        raise InputError(f"{shown}: the archive cannot be read: {hint}") from None
     except (tarfile.TarError, EOFError, OSError, ValueError, MemoryError) as error:
         raise InputError(f"{shown}: the archive cannot be read: {error}") from None
     except Exception as error:  # lzma and zlib raise errors of their own for damaged data

@@ -48,6 +48,8 @@ def _file(name: str) -> Evidence:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from None
+    except ValueError:
+        raise InputError(f"{name!r}: no file can have such a name") from None
     if len(data) > LARGEST:
         raise InputError(f"{name}: larger than {LARGEST // 1024 // 1024} MiB")
     short = name.rpartition("/")[2] or name

@@ -66,6 +66,32 @@ class Draft:
             self.shown.append(shown)
 
     @property
+    def emptied(self) -> bool:
+        """Whether nothing but blank lines and comments would stay in a file of a drop-in folder, which can go."""
+        return (
+            self.named
+            and self.state == WHOLE
+            and bool(self.replaced)
+            and not (self.told or self.mode)
+            and self.path.rpartition("/")[0].endswith(".d")
+            and all(not line.strip() or line.lstrip().startswith("#") for line in self.result())
+        )
+
+    @property
+    def how(self) -> str | None:
+        """What to do in the editor, if it takes one."""
+        if self.mode or self.emptied:
+            return None
+        if not self.replaced:
+            return "Change the line as said here and save." if self.told else None
+        old = sum(span for span, _ in self.replaced.values())
+        new = len([text for _, text in self.replaced.values() if text is not None]) + len(self.added)
+        lines = [f"{'lines' if count > 1 else 'line'}" for count in (old, new)]
+        done = f"Put the + {lines[1]} in place of the - {lines[0]}" if new else f"Delete the - {lines[0]}"
+        also = ", change the other as said here" if self.told else ""
+        return f"{done}{also} and save."
+
+    @property
     def changed(self) -> bool:
         """Whether there is anything to do."""
         return bool(self.replaced or self.added or self.told)
@@ -102,7 +128,9 @@ class Draft:
             import difflib
 
             old = "/dev/null" if self.state == ABSENT else f"a/{self.path}"
-            lines = difflib.unified_diff(self.lines, self.result(), old, f"b/{self.path}", lineterm="")
+            new = "/dev/null" if self.emptied else f"b/{self.path}"
+            after = [] if self.emptied else self.result()
+            lines = difflib.unified_diff(self.lines, after, old, new, lineterm="")
             return "\n".join(lines) + "\n"
         seen = [line for line in before if line not in self.shown and safe.displayable(line)]
         header = [f"--- a/{self.path}", f"+++ b/{self.path}", "@@ only these lines @@"]
@@ -119,11 +147,13 @@ class Draft:
         """The mark that a file was not there before."""
         return safe.quote("/root/" + self.path.replace("/", "-") + ".new-by-passdoctor")
 
-    def commands(self) -> list[str]:
-        """What to type: a copy first, then what can be typed without an editor."""
+    def commands(self, editor: str) -> list[str]:
+        """What to type: a copy first, then the editor for lines that are there, and what can be typed without."""
         if not self.named:
             return []
         path = safe.quote("/" + self.path)
+        if self.emptied:
+            return [f"mv {path} {self._kept}"]
         if self.state == ABSENT:
             made: list[str] = []
         elif self.state == UNSEEN:
@@ -131,10 +161,15 @@ class Draft:
             made = [f"if [ -e {path} ]; then cp -a {path} {self._kept}; else : > {self._new}; fi"]
         else:
             made = [f"cp -a {path} {self._kept}"]
-        if self.added and (self.mode or not self.replaced):
-            lines = " ".join(safe.quote(line) for line in self.added)
-            made.append(f"printf '%s\\n' {lines} {'>' if self.mode else '>>'} {path}")
-        return [*made, f"chmod {self.mode} {path}"] if self.mode else made
+        if self.mode:
+            return [*made, safe.here_document("/" + self.path, self.added), f"chmod {self.mode} {path}"]
+        if self.how:
+            made.append(f"{editor} {path}")
+        if len(self.added) > 1 and not self.replaced:
+            made.append(safe.here_document("/" + self.path, self.added, append=True))
+        elif self.added and not self.replaced:
+            made.append(f"printf '%s\\n' {safe.quote(self.added[0])} >> {path}")
+        return made
 
     def undo(self) -> list[str]:
         """How to go back."""

@@ -20,12 +20,26 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """Everything that carrying out a wish needs. `data` is the platform's file."""
+    """Everything that carrying out a wish needs. `data` is the platform's file.
+
+    `shows`: the commands that show the effect of a parameter, by word or name.
+    """
 
     facts: HostFacts
     data: Mapping[str, Any]
     wish: Wish
     rules: Grammar
+    shows: Mapping[str, Sequence[str]]
+
+    def verify(self, *words: str) -> tuple[str, ...]:
+        """What shows that a change of `words` worked: their effect first, then that the kernel was given it."""
+        shown = [command for word in words for command in self.shows.get(word, self.shows.get(key(word), ()))]
+        return tuple(dict.fromkeys([*shown, *verify_of(self.data, "kernel_parameter")]))
+
+    @property
+    def words(self) -> list[str]:
+        """Every word that is added or removed."""
+        return [*self.wish.adds, *self.wish.removes]
 
     @property
     def asks(self) -> list[Ask]:
@@ -44,14 +58,14 @@ def kernel_steps(job: Job, way: Way) -> list[Step]:
     if style == "text":
         note = way.data.get("note", "")
         text = f"{prefix}{_wanted(job)} ({way.data.get('title', way.loader)}). {note}"
-        return [make_step("kernel_parameter", text, job.asks, verify=verify_of(job.data, "kernel_parameter"))]
+        return [make_step("kernel_parameter", text, job.asks, verify=job.verify(*job.words))]
     drafts = Drafts(job.facts.evidence)
     groups = _groups(job, way)
     for lines in groups:
         _edit(job, way, drafts, lines)
     if not groups:
         _unseen(job, way, drafts)
-    return [step_of(draft, job.data.get("immutable"), prefix) for draft in drafts]
+    return [step_of(draft, job.data, prefix) for draft in drafts]
 
 
 def misplaced(job: Job) -> list[str]:
@@ -99,7 +113,7 @@ def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
         draft = drafts.of(line.piece)
         text = _rendered(line, words, drop=way.data.get("style") == "line" and line is not lines[0])
         if text is UNKNOWN:
-            draft.tell(f"{_inside(line)}, whose other words stay as they are on the host", line.text)
+            draft.tell(f"this goes {_inside(line)}, whose other words stay as they are on the host", line.text)
         else:
             draft.replace(line.at, text if isinstance(text, str) else None, line.span)
         _credit(job, draft, list(line.words), words)
@@ -152,7 +166,7 @@ def _unseen(job: Job, way: Way, drafts: Drafts) -> None:
         where = "at the end of its one line"
     draft = drafts.at(path)
     missing = str(way.data.get("missing") or "")
-    draft.tell(f"{where} (the present line was not seen). {missing}".strip().rstrip("."))
+    draft.tell(f"this goes {where} (the present line was not seen). {missing}".strip().rstrip("."))
     verify = verify_of(job.data, "kernel_parameter")
     for word, asks in job.wish.adds.items():
         draft.parts += [Part("kernel_parameter", f"add {word}", ask, verify) for ask in asks]
@@ -178,19 +192,18 @@ def _wanted(job: Job) -> str:
 
 def _credit(job: Job, draft: Draft, old: list[str], new: list[str]) -> None:
     """Say in the draft who asked for the change of one line, and what it is."""
-    said: list[tuple[str, list[Ask]]] = []
+    said: list[tuple[str, list[Ask], tuple[str, ...]]] = []
     for word, asks in job.wish.adds.items():
         if word in new and word not in old:
             was = [gone for gone in old if key(gone) == key(word) and gone not in new]
             instead = f" in place of {' '.join(was)}" if was and all(map(_plain, was)) else ""
-            said.append((f"add {word}{instead}", asks))
+            said.append((f"add {word}{instead}", asks, job.verify(word)))
     for word, asks in job.wish.removes.items():
         gone = [have for have in old if key(have) == key(word) and have not in new]
         replaced = any(key(add) == key(word) for add in new if add not in old)
         if gone and not replaced:
-            said.append((f"remove {word}", asks))
-    verify = verify_of(job.data, "kernel_parameter")
-    for text, asks in said or [("write all parameters on one line", job.asks)]:
+            said.append((f"remove {word}", asks, job.verify(word)))
+    for text, asks, verify in said or [("write all parameters on one line", job.asks, job.verify())]:
         draft.parts += [Part("kernel_parameter", text, ask, verify) for ask in asks]
 
 
@@ -217,7 +230,7 @@ def _by_command(job: Job, way: Way, prefix: str) -> list[Step]:
     undo = _command(way.data, removes, adds)
     note = f". {way.data['note']}" if way.data.get("note") else ""
     summary = f"{prefix}{_wanted(job)}, in every boot entry{note}"
-    verify = verify_of(job.data, "kernel_parameter")
+    verify = job.verify(*adds, *removes)
     return [make_step("kernel_parameter", summary, job.asks, [command], undo=[undo], verify=verify)]
 
 

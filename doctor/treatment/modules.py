@@ -255,13 +255,17 @@ def put(desk: Desk, entry: Entry, words: list[str], parts: Sequence[Part]) -> No
 def softdep(desk: Desk, ask: Ask, drivers: Iterable[Any], before: str = "vfio-pci") -> None:
     """Have `before` loaded ahead of host drivers; built-in drivers are not reached by it."""
     names = desk.ways.data.get("driver_modules", {})
-    for driver in desk.sift("module", [names.get(one, one) for one in drivers], ask):
-        if plain(before) in desk.facts.modprobe.softdeps(driver) or plain(driver) == plain(before):
-            continue
+    late = [
+        driver
+        for driver in desk.sift("module", [names.get(one, one) for one in drivers], ask)
+        if plain(before) not in desk.facts.modprobe.softdeps(driver) and plain(driver) != plain(before)
+    ]
+    if late:
         draft = desk.drafts.at(str(desk.ways.data.get("modprobe_file")))
-        draft.add(f"softdep {driver} pre: {before}")
+        for driver in late:
+            draft.add(f"softdep {driver} pre: {before}")
         verify = verify_of(desk.ways.data, "softdep")
-        draft.parts.append(Part("softdep", f"load {before} before {driver}", ask, verify))
+        draft.parts.append(Part("softdep", f"load {before} before {', '.join(late)}", ask, verify))
 
 
 def bind_ids(desk: Desk, asks: Sequence[Ask], typed: Sequence[str] = ()) -> list[Ask]:
@@ -341,10 +345,11 @@ def bind_addresses(desk: Desk, asks: Sequence[Ask]) -> None:
         return
     parts = []
     for ask, some in wanted:
-        verify = tuple(v for a in some for v in verify_of(desk.ways.data, "bind_addresses", {"address": a}))
+        slots = dict.fromkeys(address.rpartition(".")[0] for address in some)
+        verify = tuple(v for s in slots for v in verify_of(desk.ways.data, "bind_addresses", {"slot": s}))
         parts.append(Part("bind_addresses", f"bind {', '.join(some)} to vfio-pci, by address", ask, verify))
     (_install_line if "line" in how else _script)(desk, how, new, parts)
-    for ask in asks:
+    for ask in () if how.get("before_drivers") else asks:
         softdep(desk, ask, _field(ask, "drivers"))
     if how.get("early"):
         load_modules(desk, asks[0]._replace(body=desk.ways.data.get("early_modules", ())), early=True)

@@ -25,11 +25,17 @@ def make_step(
     risk: str | None = None,
     reboot: bool = False,
     note: str | None = None,
+    change: bool = True,
 ) -> Step:
-    """A step; it is optional if everybody who asks for it calls it so."""
+    """A step; it is optional if everybody who asks for it calls it so.
+
+    What its askers say of their change, its reason and risk, is told where the change is made, not by the
+    steps that bring it into effect (`change` False).
+    """
     held = list(asks)
-    notes = list(dict.fromkeys([*([note] if note else []), *(ask.why for ask in held if ask.why)]))
-    risks = [ask.risk for ask in held if ask.risk] + ([risk] if risk else [])
+    carried = held if change else []
+    notes = list(dict.fromkeys([*([note] if note else []), *(ask.why for ask in carried if ask.why)]))
+    risks = [ask.risk for ask in carried if ask.risk] + ([risk] if risk else [])
     return {
         "kind": kind,
         "summary": safe.words(summary[:1].upper() + summary[1:]),
@@ -45,8 +51,8 @@ def make_step(
     }
 
 
-def step_of(draft: Draft, immutable: str | None = None, prefix: str = "") -> Step:
-    """The step that makes the changes of one file.
+def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
+    """The step that makes the changes of one file, on the platform that `data` describes.
 
     On a system whose files are written by a tool of its own, the lines are told and not written.
     """
@@ -59,15 +65,22 @@ def step_of(draft: Draft, immutable: str | None = None, prefix: str = "") -> Ste
         f"{text} (optional)" if mixed and all(ask.optional for ask in held) else text
         for text, held in askers.items()
     ]
-    summary = "; ".join([*said, *draft.told])
+    told = list(dict.fromkeys([*said, *draft.told]))
+    summary = "; ".join(told)
     kind = draft.parts[0].kind if draft.parts else "file"
     verify = [command for part in draft.parts for command in part.verify]
+    immutable = data.get("immutable")
     if immutable:
         lines = "; ".join(draft.added)
         return make_step(kind, f"{prefix}{summary}. {immutable}: {lines}", asks, verify=verify)
     change = draft.change()
-    summary = f"{prefix}{summary}, in {change['path']}"
-    return make_step(kind, summary, asks, draft.commands(), [change], draft.undo(), verify)
+    if draft.emptied:
+        summary = f"{summary}: delete the file {change['path']}, which holds nothing else"
+    else:
+        summary = f"{summary}, in {change['path']}" if len(told) < 2 else f"in {change['path']}: {summary}"
+    commands = draft.commands(str(data.get("editor", "nano")))
+    summary = prefix + summary
+    return make_step(kind, summary, asks, commands, [change], draft.undo(), verify, note=draft.how)
 
 
 def by_firmware(given: Any, uefi: bool | None) -> list[str]:

@@ -102,7 +102,8 @@ def choose(platforms: Mapping[str, Any], facts: HostFacts) -> Ways:
     told = stem != FALLBACK and facts.platform.distribution.known and not facts.platform.distribution.weak
     proven = data.get("proof") == "run" and all(way.data.get("proof", "run") == "run" for way in loaders)
     if stem != FALLBACK and not proven:
-        notes.append(f"The ways of {data.get('title', stem)} are taken from its documentation.")
+        title = data.get("title", stem)
+        notes.append(f"These commands follow {title}'s documentation; they were not tried on this host.")
     return Ways(
         stem, data, tuple(loaders), tuple(tell), tool, told and len(loaders) == 1, tuple(notes)
     )

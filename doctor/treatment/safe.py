@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _PATTERNS = {
     "address": r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]",
@@ -81,6 +81,23 @@ def quote(text: str) -> str:
     ('intel_iommu=on', "'a b'", "'it'\\\\''s'")
     """
     return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"
+
+
+def here_document(path: str, lines: Sequence[str], append: bool = False) -> str:
+    """The command that writes `lines` to the file at `path`; nothing in them means anything to the shell.
+
+    >>> print(here_document("/etc/x", ["a $b", "EOF"]))
+    cat > /etc/x <<'EOF_'
+    a $b
+    EOF
+    EOF_
+    """
+    if not all(map(displayable, lines)):
+        raise UnsafeTemplateError(f"not one visible line each: {lines!r}")
+    mark = "EOF"
+    while mark in lines:
+        mark += "_"
+    return "\n".join([f"cat {'>>' if append else '>'} {quote(path)} <<'{mark}'", *lines, mark])
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
