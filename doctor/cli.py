@@ -58,13 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
         options = _parser(given[0] if given else "").parse_args(given)
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
-    except (ValueError, OSError) as error:
-        if not _expected(error):
-            raise
-        _complain(str(error))
-        return USAGE
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if _expected(error):
+            _complain(str(error))
+        elif os.environ.get("PASSDOCTOR_TRACEBACK"):
+            raise
+        else:
+            # A traceback would end with status 1, which says that a check failed.
+            _complain(
+                f"an error of passdoctor itself: {type(error).__name__}: {error}; with PASSDOCTOR_TRACEBACK=1 it "
+                "shows where, and `passdoctor case` makes a report of it"
+            )
+        return USAGE
 
 
 def _expected(error: Exception) -> bool:

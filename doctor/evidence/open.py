@@ -29,7 +29,7 @@ def open_input(name: str | None, progress: Callable[[str], None] | None = None) 
         return open_host(progress)
     if name == "-":
         data = sys.stdin.buffer.read(LARGEST + 1)
-        return _text(data, "standard input")
+        return _text(data, "standard input", "standard input")
     if os.path.isdir(name):  # noqa: PTH112 - importing pathlib costs a tenth of a whole check
         from pathlib import Path
 
@@ -57,7 +57,7 @@ def _file(name: str) -> Evidence:
         from doctor.evidence.archive import open_archive
 
         return open_archive(data, short, name)
-    return _text(data, short)
+    return _text(data, short, name)
 
 
 def _regular(descriptor: int) -> bool:
@@ -68,14 +68,14 @@ def _regular(descriptor: int) -> bool:
     return S_ISREG(mode) or S_ISFIFO(mode)
 
 
-def _text(data: bytes, name: str) -> Evidence:
-    """A paste."""
+def _text(data: bytes, name: str, shown: str) -> Evidence:
+    """A paste; `shown` is its name in errors."""
     from doctor.evidence.paste import open_paste
 
     if not data.strip():
-        raise InputError(f"{name}: it is empty")
+        raise InputError(f"{shown}: it is empty")
     if len(data) > LARGEST:
-        raise InputError(f"{name}: larger than {LARGEST // 1024 // 1024} MiB")
+        raise InputError(f"{shown}: larger than {LARGEST // 1024 // 1024} MiB")
     if b"\0" in data[:4096] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{name}: neither text nor an archive that is known")
+        raise InputError(f"{shown}: neither text nor an archive that is known")
     return open_paste(data, name)

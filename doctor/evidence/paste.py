@@ -69,7 +69,7 @@ class _Splitter:
         text = line.text
         if shapes.fence(text):
             self.close()
-            self.command = None
+            self.command, self.path = None, None
             return
         found = shapes.shape(text)
         typed = (

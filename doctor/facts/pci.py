@@ -283,10 +283,8 @@ class Pci:
         """The last name of a link's target; None where the device has no such link."""
         piece = evidence.last(path)
         if piece is not None:
-            return Fact(
-                piece.text.strip().rpartition("/")[2] or None,
-                (piece.whole()._replace(text=piece.text.strip()),),
-            )
+            target = (piece.text.strip().splitlines() or [""])[0].strip()
+            return Fact(target.rpartition("/")[2] or None, (piece.whole()._replace(text=target),))
         denied = any(state.state == "denied" for state in evidence.states(path))
         if denied or not evidence.complete:
             return unknown(wanted)
