@@ -69,6 +69,8 @@ class Event(NamedTuple):
         """A hole of the line as rules ask for it; `device` always as a full address, lower case."""
         if name == "name":
             return Fact(self.name, (self.source,))
+        if name == "whole":
+            return Fact(self.text, (self.source,))
         value = self.fields.get(name)
         if name == "device":
             return Fact(full_address(value), (self.source,)) if value else None
