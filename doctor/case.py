@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.open import open_input
-from doctor.evidence.types import READABLE, Evidence, Piece
+from doctor.evidence.types import ABSENT, READABLE, Evidence, Piece
+
+if TYPE_CHECKING:
+    from doctor.report.model import Check, Report
 
 
 class CaseError(ValueError):
@@ -15,67 +18,101 @@ class CaseError(ValueError):
 def write_case(name: str, check: str | None, device: str | None, expect: str | None) -> str:
     """YAML text with one case: what `check` read in the input `name`, redacted, and its status.
 
-    Without `check` the first cause's is taken. Only evidence that the check cites or the log lines of
-    its piece are kept; a paste is kept whole. `expect` is the status that it should have.
-    Raises CaseError, InputError.
+    Without `check` the first cause's is taken. A paste is kept whole; of other inputs what the check cites
+    and what stands around its device. `expect` is the status that it should have. A case that does not hold
+    as it is written says so in its first lines. Raises CaseError, InputError.
     """
     import yaml
 
     from doctor.collect.redact import Redactor
     from doctor.examine import examine_evidence
 
-    evidence = open_input(name)
+    data, evidence = _opened(name)
     report = examine_evidence(evidence, (device,) if device else ())
-    names = [entry["id"] for entry in report["checks"]]
     chosen = check or next((cause["check"] for cause in report["causes"]), None)
     if chosen is None:
         raise CaseError(f"{name}: no check failed; name one with --check")
-    if chosen not in names:
-        raise CaseError(f"{name}: no such check: {chosen}")
     found = [entry for entry in report["checks"] if entry["id"] == chosen]
+    if not found:
+        raise CaseError(f"{name}: no such check: {chosen}")
     entry = next((one for one in found if one["status"] == "fail"), found[0])
     redactor = Redactor()
     for piece in _texts(evidence):
         redactor.learn(piece.text)
-    body: dict[str, Any] = _given(evidence, name, redactor, {line["path"] for line in entry["evidence"]})
+    if data is not None:
+        from doctor.evidence.clean import decode
+
+        body: dict[str, Any] = {"paste": redactor.text(decode(data)).rstrip() + "\n"}
+    else:
+        body = {"given": _given(evidence, report, entry, redactor), "complete": evidence.complete}
     if device:
         body["device"] = device
     body["expect"] = expect or entry["status"]
-    head = f"# A case for {chosen}, from {evidence.kind}. Present status: {entry['status']}. Put it under its `cases:`.\n"
-    return head + str(yaml.dump([body], sort_keys=False, allow_unicode=True, width=120, Dumper=_dumper(yaml)))
+    head = [f"A case for {chosen}, from a {evidence.kind}. Present status: {entry['status']}. Put it under its `cases:`."]
+    head += _doubts(chosen, {**body, "expect": entry["status"]})
+    text = yaml.dump([body], sort_keys=False, allow_unicode=True, width=120, Dumper=_dumper(yaml))
+    return "".join(f"# {line}\n" for line in head) + str(text)
+
+
+def _opened(name: str) -> tuple[bytes | None, Evidence]:
+    """The input, and its own bytes if it is a paste."""
+    if name == "-":
+        import sys
+
+        from doctor.evidence.paste import open_paste
+
+        data = sys.stdin.buffer.read()
+        return data, open_paste(data, "standard input")
+    evidence = open_input(name)
+    if evidence.kind != "paste":
+        return None, evidence
+    with open(name, "rb") as file:
+        return file.read(), evidence
 
 
 def _texts(evidence: Evidence) -> list[Piece]:
+    """Every piece that has a text, and every listing of a folder, be it empty or of one that is not there."""
     return [
         piece
         for path in evidence.paths()
         for piece in evidence.states(path)
-        if piece.state in READABLE and piece.text
+        if (piece.state in READABLE and piece.text) or (path.endswith("/") and piece.state in (*READABLE, ABSENT))
     ]
 
 
-def _given(evidence: Evidence, name: str, redactor: Any, cited: set[str]) -> dict[str, Any]:
-    """The case's evidence: a paste as it was posted, else the files that matter."""
-    if evidence.kind == "paste" and name != "-":
-        from pathlib import Path
+_ALWAYS = (
+    "proc/cmdline", "cmd/uname-a", "cmd/systemd-detect-virt", "sys/class/iommu/", "sys/kernel/iommu_groups/",
+    "sys/bus/pci/devices/", "sys/firmware/acpi/tables/", "etc/os-release", "etc/default/grub", "etc/kernel/cmdline",
+    "etc/modules",
+)  # fmt: skip
+_FOLDERS = ("etc/modprobe.d/", "etc/modules-load.d/", "etc/pve/qemu-server/")
+_ATTRIBUTES = ("vendor", "device", "class", "driver", "iommu_group", "driver_override", "boot_vga", "physfn")
 
-        from doctor.evidence.clean import decode
 
-        return {"paste": redactor.text(decode(Path(name).read_bytes())).rstrip() + "\n"}
-    always = (
-        "proc/cmdline",
-        "cmd/uname-a",
-        "cmd/dmesg",
-        "sys/class/iommu/",
-        "sys/kernel/iommu_groups/",
-        "etc/os-release",
-    )
-    kept = [
-        piece
+def _given(evidence: Evidence, report: Report, entry: Check, redactor: Any) -> dict[str, str]:
+    """What the check cites, the configuration, and the attributes of the devices around the one in question."""
+    cited = {line["path"] for line in entry["evidence"]}
+    slot = (entry["device"] or "").rpartition(".")[0]
+    around = {row["address"] for row in report["devices"] if slot and row["address"].startswith(slot)}
+    for row in report["devices"]:
+        around |= set(row["group_members"]) if row["address"] in around else set()
+    wanted = {f"sys/bus/pci/devices/{address}/{name}" for address in around for name in _ATTRIBUTES}
+    return {
+        piece.path: redactor.text(piece.text)
         for piece in _texts(evidence)
-        if piece.path in cited or piece.path in always or piece.path.startswith("etc/modprobe.d/")
-    ]
-    return {"given": {piece.path: redactor.text(piece.text) + "\n" for piece in kept}}
+        if piece.path in cited | wanted or piece.path in _ALWAYS or piece.path.startswith(_FOLDERS)
+    }
+
+
+def _doubts(check: str, body: dict[str, Any]) -> list[str]:
+    """A line for the case's head if it does not hold as it is written."""
+    from pathlib import Path
+
+    from doctor.diagnosis.cases import Case, judge
+    from doctor.knowledge.store import load
+
+    wrong = judge(Case({"id": check}, 1, Path("case"), body), load())
+    return [f"As written it does not hold: {text} Add the evidence that is missing." for text in wrong]
 
 
 def _dumper(yaml: Any) -> Any:

@@ -228,17 +228,20 @@ def _print(data: bytes) -> str | None:
 
 
 def _save(name: str, data: bytes) -> str | None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all; a device or a pipe is written to, never replaced."""
     from pathlib import Path
 
-    path = Path(name)
+    path = Path(os.path.realpath(name))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return None
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        return f"{path}: {error.strerror or error}"
+        return f"{name}: {error.strerror or error}"
     return None
 
 

@@ -156,9 +156,9 @@ def _by_ids(host: Host, found: dict[str, Target]) -> None:
     if not wanted.known:
         return
     source = wanted.sources[0].path if wanted.sources else "the configuration"
+    slots = {address.rpartition(".")[0] for address in found}
     for ids in wanted.value:
         same = [d for d in host.pci.with_ids(ids) if d.is_endpoint]
-        slots = {address.rpartition(".")[0] for address in found}
         signed = [d for d in same if d.slot in slots]
         undecided = not signed and len({d.slot for d in same}) > 1
         for device in signed or same:

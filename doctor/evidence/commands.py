@@ -337,7 +337,7 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
     files: list[str] = []
     fold = inverted = False
     extended = words[0] in ("egrep", "rg")
-    take = skip = False
+    take = skip = cut = False
     for word in words[1:]:
         if skip:
             skip = False
@@ -349,6 +349,7 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
             extended = extended or "E" in flags or "P" in flags
             take = flags.endswith("e")
             skip = flags[-1] in "ABCm"
+            cut = cut or "m" in flags
         elif word.startswith("--"):
             fold = fold or word == "--ignore-case"
         elif not terms:
@@ -361,7 +362,7 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
         for part in re.split(r"\\\||\|" if extended or "\\|" in term else r"\\\|", term)
     ]
     split = [part.replace("\\.", ".").strip("()") for part in split if part]
-    plain = not inverted and not any(set(part) & set("*[]^$+?\\(){}") for part in split)
+    plain = not inverted and not cut and not any(set(part) & set("*[]^$+?\\(){}") for part in split)
     return tuple(split), fold, plain, files
 
 

@@ -46,6 +46,8 @@ def _file(name: str) -> Evidence:
             if not _regular(file.fileno()):
                 raise InputError(f"{name}: not a regular file")
             data = file.read(LARGEST + 1)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from None
     except ValueError:

@@ -125,6 +125,9 @@ class Binding:
                 return self._where_set(
                     piece.cite(0, f"{module}.allow_unsafe_interrupts = {piece.text.strip()}")
                 )
+        running = evidence.last("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts")
+        if running is not None:
+            return Fact(False, (running.cite(0),))
         option = self._host.modprobe.option("vfio_iommu_type1", "allow_unsafe_interrupts")
         if option.known and option.value is not None and str(option.value) in _YES:
             return option._replace(value=True)
@@ -142,6 +145,9 @@ class Binding:
     @cached_property
     def ignores_msrs(self) -> Fact:
         """Whether KVM is told to ignore MSRs."""
+        running = self._host.evidence.last("sys/module/kvm/parameters/ignore_msrs")
+        if running is not None:
+            return Fact(running.text.strip() in _YES, (running.cite(0),))
         option = self._host.modprobe.option("kvm", "ignore_msrs")
         if option.known and option.value is not None and str(option.value) in _YES:
             return option._replace(value=True)

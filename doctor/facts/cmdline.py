@@ -247,6 +247,7 @@ _EFFECTS = frozenset(
         "disables_dma_amd",
         "disables_dma",
         "disables_remapping",
+        "disables_remapping_amd",
         "weakens_remapping",
         "enables_intel",
         "passthrough",
@@ -283,9 +284,20 @@ def _matches(option: dict[str, Any], given: str) -> bool:
     wanted = str(option["option"])
     if not wanted:
         return True
+    if option.get("match") == "boolean":
+        return _boolean(given, bool(option.get("bare"))) is (wanted == "1")
     if option.get("match") == "prefix":
         return given.startswith(wanted)
     return given.lower() == wanted if len(wanted) == 1 else given == wanted
+
+
+def _boolean(given: str, bare: bool) -> bool | None:
+    """A value as the kernel reads a boolean (linux lib/kstrtox.c, kstrtobool); None for what it refuses."""
+    if not given:
+        return True if bare else None
+    if given[:1] in "yYtT1" or given[:2].lower() == "on":
+        return True
+    return False if given[:1] in "nNfF0" or given[:2].lower() == "of" else None
 
 
 def slip(given: str, meant: str) -> bool:

@@ -219,9 +219,10 @@ def _remapped(
     if said is not None:
         return said
     vendor = _vendor(machine, cmdline, log)
-    off = cmdline.lookup("disables_remapping")
-    if isinstance(off, Fact) and off.known and off.value and not off.weak:
-        return Fact(False, off.sources)
+    for effect in ("disables_remapping", *(("disables_remapping_amd",) if vendor.value == "amd" else ())):
+        off: Fact = cmdline.lookup(effect)
+        if off.known and off.value and not off.weak:
+            return Fact(False, off.sources)
     silent = _silence(log, "interrupts.remapped", vendor)
     return silent or unknown("proc/interrupts")
 

@@ -114,6 +114,9 @@ def read(piece: Piece) -> list[Entry]:
             own = _GROUP.search(line[: found.start()])
             group = int(own.group(1)) if own else header
             rest = line[found.end() :]
+            if own and "[" in line[own.end() : found.start()]:
+                # Unraid's page names the group on its first device's line only.
+                header = group
             lead = _IDS.findall(line[: found.start()])
             text = rest + (f" [{lead[0][0]}:{lead[0][1]}]" if lead and not _IDS.search(rest) else "")
             devices.append(

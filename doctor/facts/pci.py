@@ -257,6 +257,7 @@ class Pci:
         listing = evidence.listing(SYSFS)
         self.complete = self.complete or listing is not None
         seen = {path[len(SYSFS) :].partition("/")[0] for path in evidence.paths() if path.startswith(SYSFS)}
+        grouped = False
         for address in sorted(filter(is_address, seen | set(listing[0] if listing else ()))):
             base = SYSFS + address + "/"
             vendor, device = _word(evidence, base + "vendor"), _word(evidence, base + "device")
@@ -266,6 +267,7 @@ class Pci:
             group = self._link(evidence, base + "iommu_group", "sys/kernel/iommu_groups/")
             if group.known and group.value is not None:
                 group = group._replace(value=int(group.value) if group.value.isdigit() else UNKNOWN)
+            grouped = grouped or (group.known and group.value is not None)
             override = _word(evidence, base + "driver_override")
             boot = _word(evidence, base + "boot_vga")
             physfn = evidence.last(base + "physfn")
@@ -275,7 +277,7 @@ class Pci:
                 override=None if override in (None, "(null)", "") else override, boot_vga=None if boot is None else boot == "1",
                 physfn=physfn.text.rpartition("/")[2] if physfn else None, source=piece.cite(0) if piece else None,
             )  # fmt: skip
-        if any(d.group.known and d.group.value is not None for d in self._devices.values()):
+        if grouped and listing is not None:
             self._group_lists_complete = None
 
     @staticmethod

@@ -78,7 +78,7 @@ class Machine(NamedTuple):
 
 def read(evidence: Evidence, log: Log) -> list[Machine]:
     """The VMs that the evidence shows, Proxmox's first."""
-    found = [_proxmox(piece) for piece in evidence.under("etc/pve/qemu-server/", ".conf")]
+    found = [_proxmox(p) for p in evidence.under("etc/pve/", ".conf") if "qemu-server/" in p.path]
     for path in ("cmd/virsh-dumpxml", *[p for p in evidence.paths() if p.startswith("etc/libvirt/qemu/")]):
         found += [vm for piece in evidence.pieces(path) if (vm := _libvirt(piece)) is not None]
     for path in ("cmd/messages", "text/other"):
@@ -108,6 +108,8 @@ def _proxmox(piece: Piece) -> Machine:
         return Fact(otherwise, (piece.whole(),)) if whole else Fact(otherwise, (), weak=True)
 
     boots = fact("onboot", "0")
+    if "machine" in values:  # [[type=]NAME][,viommu=…]
+        values["machine"] = (values["machine"][0].split(",")[0].removeprefix("type="), values["machine"][1])
     machine = fact("machine", "i440fx") if whole or "machine" in values else Fact("q35", weak=True)
     return Machine(
         name if name.isdigit() else None, "proxmox", tuple(devices), machine, fact("bios", "seabios"),

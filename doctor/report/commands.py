@@ -1,4 +1,4 @@
-"""Commands as they are shown: broken where a break means nothing, and completed where they only make a copy."""
+"""Commands as they are shown: broken where a break means nothing, completed where they only make a copy."""
 
 from __future__ import annotations
 

@@ -7,10 +7,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from doctor.report import commands
 from doctor.report import view as arrangement
 from doctor.report.places import template_folder
+from doctor.report.prose import as_names
+from doctor.report.sayings import edit_of, explained
 from doctor.report.words import Words
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 # Long enough for any line that a person wrote, short enough that no log line fills a page.
 LINE_LENGTH = 1000
+PRINTED_COLUMNS = 96  # of a command on A4
 PRINTED_LENGTH = 200  # laying out a long line costs more than its tail is worth on paper
 
 
@@ -40,11 +44,24 @@ def fill(report: Report, style: str, printed: bool = False) -> str:
     def short(address: str) -> str:
         return arrangement.short_address(address, view.report["devices"])
 
-    environment.filters["short"] = short
+    def shown(command: str) -> str:
+        # On paper the page would break it anywhere; a browser's own break is not copied.
+        return "\n".join(commands.wrap_command(command, PRINTED_COLUMNS)) if printed else command
+
+    words = Words()
+    environment.filters.update(short=short, names=_names, translate=words)
     return environment.get_template("report.html.j2").render(
         view=view,
         report=view.report,
-        words=Words(),
+        words=words,
+        shown=shown,
+        explained=explained,
+        edit_of=edit_of,
+        to_type=commands.to_type,
+        written_out=commands.written_out,
+        how_to_edit=arrangement.how_to_edit,
+        by_reason=arrangement.by_reason,
+        is_short=arrangement.is_short,
         place=arrangement.place,
         clip=lambda text: arrangement.clip(text, PRINTED_LENGTH if printed else LINE_LENGTH),
         changed_lines=arrangement.changed_lines,
@@ -54,6 +71,11 @@ def fill(report: Report, style: str, printed: bool = False) -> str:
         style_hash=hash_source(style),
         printed=printed,
     )
+
+
+def _names(text: str) -> Markup:
+    """Prose with its names marked; everything else in it is escaped first."""
+    return Markup(as_names(str(escape(text))))  # noqa: S704
 
 
 def hash_source(style: str) -> str:

@@ -9,12 +9,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from doctor.report.commands import to_type, written_out
 from doctor.report.page import Page
+from doctor.report.sayings import edit_of, explained
 from doctor.report.view import (
     View,
     arrange,
+    by_reason,
     clip,
     essential_lines,
+    how_to_edit,
     place,
     short_address,
 )
@@ -85,21 +89,21 @@ class _Printer:
         """The verdict, the targets, the input."""
         words, summary = self.words, self.report["summary"]
         verdict = summary["verdict"]
-        self.page.prose((words(verdict), _COLOURS.get(verdict, "bold")), ": ", (summary["headline"], "bold"))
+        self.page.told((words(verdict), _COLOURS.get(verdict, "bold")), ": ", (summary["headline"], "bold"))
         self.page.blank()
-        self.page.prose((words("examined"), "bold"), "" if self.view.examined else ": " + words("no-target"))
+        self.page.told((words("examined"), "bold"), "" if self.view.examined else ": " + words("no-target"))
         for target in self.view.examined:
             self.target(target.address, target.device, target.because, target.confidence)
         subject, system = self.report["subject"], self.report["platform"]
         known = (system["distribution"], system["kernel"], system["bootloader"], system["board"])
         parts = [f"{words('kind-' + subject['kind'])} {subject['source']}".strip(), *filter(None, known)]
-        self.page.prose((words("input"), "bold"), ": " + " · ".join(dict.fromkeys(parts)))
+        self.page.told((words("input"), "bold"), ": " + " · ".join(dict.fromkeys(parts)))
 
     def target(self, address: str, row: Device | None, because: str, confidence: str) -> None:
         words = self.words
         verdict = row["verdict"] if row else ""
         guessed = f"{words('guessed')}: " if confidence == "weak" else ""
-        self.page.prose(
+        self.page.told(
             (words(verdict), _COLOURS.get(verdict, "")),
             "  " if verdict else "",
             (row["name"] or row["ids"] or "") if row else "",
@@ -110,17 +114,17 @@ class _Printer:
 
     def causes(self) -> None:
         """Each cause: what, why we know, what else it explains, what to do."""
-        if self.view.causes:
-            self.page.heading(self.words("causes" if self.view.blocked else "causes-none-blocking"))
-        for cause in self.view.causes:
-            self.cause(cause)
-            self.page.blank()
+        for key, causes in self.view.sections:
+            self.page.heading(self.words(key))
+            for cause in causes:
+                self.cause(cause)
+                self.page.blank()
 
     def cause(self, cause: Cause) -> None:
         words, check = self.words, cause.check
-        severity = words(check["severity"]).upper()
-        self.page.prose(
-            (severity, _COLOURS.get(check["severity"], "bold")),
+        severity = words(cause.severity).upper()
+        self.page.told(
+            (severity, _COLOURS.get(cause.severity, "bold")),
             ": ",
             (self.name(check), "bold"),
             f" ({words('weak')})" if check["confidence"] == "weak" else "",
@@ -128,11 +132,11 @@ class _Printer:
             first=f"{cause.number}.",
         )
         if check["detail"]:
-            self.page.prose(check["detail"], indent=_IN)
+            self.page.told(check["detail"], indent=_IN)
         self.evidence(check["evidence"])
-        if cause.explains:
-            names = "; ".join(map(self.name, cause.explains))
-            self.page.prose((f"{words('also-explains')} {names}", "dim"), indent=_IN)
+        if cause.told:
+            told = explained(cause.told, words, self.short)
+            self.page.told((f"{words('also-explains')}: {told}", "dim"), indent=_IN)
         self.remedy(cause)
 
     def evidence(self, citations: list[Citation]) -> None:
@@ -141,20 +145,23 @@ class _Printer:
             more = self.words("characters-left-out", count=hidden) if hidden else ""
             self.page.prose((place(citation), "cyan"), f"  {text}", (more, "dim"), indent=_IN + 2, wide=True)
         if len(citations) > _LINES:
-            self.page.prose(self.words("more-evidence", count=len(citations) - _LINES), indent=_IN + 2)
+            self.page.told(self.words("more-evidence", count=len(citations) - _LINES), indent=_IN + 2)
 
     def remedy(self, cause: Cause) -> None:
         for step in cause.steps:
             self.step(step)
+        for later in cause.later:
+            label = self.words("step-later", number=later.number)
+            self.page.told((f"{label}: ", "bold green"), (later.step["summary"], "bold"), indent=_IN)
         for remedy in cause.remedies:
-            self.page.prose((remedy["summary"], "bold"), indent=_IN + 2, first=" " * _IN + ">")
-            self.changes(remedy["files"])
-            self.page.commands(remedy["commands"], _IN + 2)
+            self.page.told((remedy["summary"], "bold"), indent=_IN + 2, first=" " * _IN + ">")
+            self.changes(remedy["files"], remedy["commands"])
+            self.page.commands(to_type(remedy["commands"], remedy["files"]), _IN + 2)
         if cause.shared:
             causes = ", ".join(str(n) for n in sorted({step.causes[0] for step in cause.shared}))
             numbers = ", ".join(str(step.number) for step in cause.shared)
             told = self.words("same-step", count=len(cause.shared), causes=causes, numbers=numbers)
-            self.page.prose(told, indent=_IN)
+            self.page.told(told, indent=_IN)
 
     def step(self, numbered: Numbered) -> None:
         """A step of the plan with everything that is to be typed."""
@@ -162,16 +169,20 @@ class _Printer:
         label = words("step", number=numbered.number) + (
             f" ({words('optional')})" if step["optional"] else ""
         )
-        self.page.prose((f"{label}: ", "bold green"), (step["summary"], "bold"), indent=_IN)
-        if step["note"]:
-            self.page.prose(step["note"], indent=_IN + 2)
-        self.changes(step["files"])
-        self.page.commands(step["commands"], _IN + 2)
+        self.page.told((f"{label}: ", "bold green"), (step["summary"], "bold"), indent=_IN)
+        if numbered.note:
+            self.page.told(numbered.note, indent=_IN + 2)
+        self.changes(step["files"], step["commands"], numbered.note)
+        self.page.commands(to_type(step["commands"], step["files"]), _IN + 2)
         if step["risk"]:
-            self.page.prose((words("risk-of-step") + ": ", "yellow"), step["risk"], indent=_IN + 2)
+            self.page.told((words("risk-of-step") + ": ", "yellow"), step["risk"], indent=_IN + 2)
 
-    def changes(self, files: list[FileChange]) -> None:
+    def changes(self, files: list[FileChange], commands: list[str], note: str = "") -> None:
         for change in filter(essential_lines, files):
+            if written_out(change, commands):
+                continue
+            if edit := edit_of(how_to_edit(change, commands, note), self.words):
+                self.page.told(edit, indent=_IN + 2)
             self.page.prose((change["path"], "cyan"), indent=_IN + 2)
             for sign, line in essential_lines(change):
                 if sign == "-":
@@ -181,18 +192,21 @@ class _Printer:
 
     def rest_of_plan(self) -> None:
         """The steps that belong to no single cause, then how to verify and to undo everything."""
-        view, words, plan = self.view, self.words, self.report["plan"]
+        view, words = self.view, self.words
         if not view.steps:
             return
-        self.page.heading(words("plan-rest"))
+        typed = {"verify": _to_verify(view), "undo": _to_undo(view.steps)}
+        if view.closing or any(typed.values()):
+            self.page.heading(words("plan-rest"))
         for step in view.closing:
             self.step(step)
-        for key, commands in (("verify", _to_verify(view)), ("undo", _to_undo(view.steps))):
+        for key, commands in typed.items():
             if commands:
-                self.page.prose((words(key) + ":", "bold"), indent=_IN)
+                self.page.told((words(key) + ":", "bold"), indent=_IN)
                 self.page.commands(commands, _IN + 2)
-        for note in plan["notes"] if plan["assured"] else [words("plan-unsure"), *plan["notes"]]:
-            self.page.prose(note, indent=_IN)
+        for note in (" ".join(map(words, view.doubts)), *self.report["plan"]["notes"]):
+            if note:
+                self.page.told(note, indent=_IN)
 
     def unknowns(self) -> None:
         """What is not known, grouped by the commands that would settle it."""
@@ -204,7 +218,7 @@ class _Printer:
     def question(self, question: Question) -> None:
         for check in question.checks:
             detail = f": {check['detail']}" if check["detail"] else ""
-            self.page.prose((self.name(check), "bold"), detail, indent=_IN, first="?")
+            self.page.told((self.name(check), "bold"), detail, indent=_IN, first="?")
         self.page.commands([want["command"] for want in question.wanted if want["command"]], _IN + 2)
 
     def rest(self) -> None:
@@ -215,34 +229,43 @@ class _Printer:
             checks = self.view.by_status[status]
             if checks:
                 names = "; ".join(map(self.name, checks))
-                page.prose(words("count-" + status, count=len(checks)) + f": {names}.", indent=_IN, first="-")
+                page.told(words("count-" + status, count=len(checks)) + f": {names}.", indent=_IN, first="-")
         skipped = len(self.view.by_status["not-applicable"])
         if skipped:
-            page.prose(words("count-not-applicable", count=skipped) + ".", indent=_IN, first="-")
+            page.told(words("count-not-applicable", count=skipped) + ".", indent=_IN, first="-")
         self.devices()
         for line in report["harmless"]:
             text, _ = clip(line["text"].strip(), 100)
             told = f"{words('harmless-line')}, {place(line)}: {text}"
-            page.prose(told, (f" ({line['why']})", "dim"), indent=_IN, first="-")
+            page.told(told, (f" ({line['why']})", "dim"), indent=_IN, first="-")
         for each in report["contradictions"]:
             cited = ", ".join(map(place, each["evidence"]))
             taken = words("resolved", how=each["resolved"])
-            page.prose(f"{words('contradiction')}: {each['fact']} ({cited}). {taken}", indent=_IN, first="-")
+            page.told(f"{words('contradiction')}: {each['fact']} ({cited}). {taken}", indent=_IN, first="-")
         for note in report["notes"]:
-            page.prose(note, indent=_IN, first="-")
+            page.told(note, indent=_IN, first="-")
 
     def devices(self) -> None:
         """A line for each device that might be passed on next."""
         others = self.view.candidates
-        for row in others[:_OTHERS]:
-            facts = [row["name"] or row["ids"] or "", row["driver"] or ""]
-            if row["group"] is not None:
-                facts.append(self.words("group-short", group=row["group"]))
-            told = ", ".join(filter(None, facts)) + (f": {row['because']}" if row["because"] else "")
-            self.page.prose((self.short(row["address"]), "cyan"), f"  {told}", indent=_IN, first="-")
+        groups = by_reason(others[:_OTHERS])
+        if groups:
+            self.page.told(self.words("others") + ":", indent=_IN, first="-")
+        for because, rows in groups:
+            for row in rows:
+                self.device(row, "" if because else row["because"])
+            if because:
+                self.page.told(self.words("of-these", because=because), indent=_IN + 4)
         hidden = len(self.view.others) - min(len(others), _OTHERS)
         if hidden:
-            self.page.prose(self.words("devices-more", count=hidden) + ".", indent=_IN, first="-")
+            self.page.told(self.words("devices-more", count=hidden) + ".", indent=_IN, first="-")
+
+    def device(self, row: Device, because: str) -> None:
+        facts = [row["name"] or row["ids"] or "", row["driver"] or ""]
+        if row["group"] is not None:
+            facts.append(self.words("group-short", group=row["group"]))
+        told = ", ".join(filter(None, facts)) + (f": {because}" if because else "")
+        self.page.prose((self.short(row["address"]), "cyan"), f"  {told}", indent=_IN + 2)
 
 
 def _to_verify(view: View) -> list[str]:
@@ -260,6 +283,11 @@ def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
 
     What several steps end with is typed once, after all of them.
     """
-    edits = [command for each in reversed(steps) if each.step["kind"] not in _REBUILDS for command in each.step["undo"]]
+    edits = [
+        command
+        for each in reversed(steps)
+        if each.step["kind"] not in _REBUILDS
+        for command in each.step["undo"]
+    ]
     rebuilds = [command for each in steps if each.step["kind"] in _REBUILDS for command in each.step["undo"]]
     return list(dict.fromkeys(reversed(edits + rebuilds)))[::-1]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SEVERITIES = ("blocker", "risk", "advice")
 _ALWAYS_CLOSING = ("bootloader", "initramfs")  # once for all files, whoever asked for them
 _DOUBTS = ("inferred", "does not tell", "its kin", "No way is known")  # what notes say of an unsure plan
+_EDIT_SAID = "and save."  # what a note that says how to edit ends with
 _MANY = 3  # rows of which the same is said once
 VERDICTS = ("ready", "not-ready", "undetermined")
 
@@ -58,7 +59,8 @@ class Cause(NamedTuple):
 
     `severity` is the worst of its own and of what it explains: what it explains is what it does.
     `steps` are the plan's steps to show here; `shared` those shown with an earlier cause that needs them
-    too; `remedies` what the check itself prescribes, for a report whose plan has no step for this cause.
+    too; `later`, where there are neither, those at the end of the plan that mend it; `remedies` what the
+    check itself prescribes, for a report whose plan has no step for this cause.
     """
 
     number: int
@@ -68,6 +70,7 @@ class Cause(NamedTuple):
     told: tuple[Told, ...]
     steps: tuple[Numbered, ...]
     shared: tuple[Numbered, ...]
+    later: tuple[Numbered, ...]
     remedies: tuple[Remedy, ...]
 
 
@@ -141,8 +144,8 @@ class View(NamedTuple):
         return groups
 
     @property
-    def plan_notes(self) -> list[str]:
-        """The notes of the plan; where it is not sure, that is said once."""
+    def doubts(self) -> list[str]:
+        """Which words say that the plan is not sure; not those that its notes say already."""
         plan = self.report["plan"]
         if plan["assured"]:
             return []
@@ -257,12 +260,12 @@ def _closes(numbered: Numbered, reboot: int) -> bool:
     """
     if numbered.step["kind"] in _ALWAYS_CLOSING and not numbered.step["files"]:
         return True
-    return numbered.number >= reboot or (len(numbered.causes) > 1 and not numbered.step["files"])
+    return numbered.number >= reboot or (
+        len(numbered.causes) > 1 and not numbered.step["files"] and numbered.step["kind"] != "person"
+    )
 
 
-def _causes(
-    roots: list[tuple[Check, tuple[Check, ...]]], steps: tuple[Numbered, ...]
-) -> tuple[Cause, ...]:
+def _causes(roots: list[tuple[Check, tuple[Check, ...]]], steps: tuple[Numbered, ...]) -> tuple[Cause, ...]:
     causes = []
     reboot = _first_reboot(steps)
     for number, (check, explained) in enumerate(roots, 1):
@@ -277,6 +280,7 @@ def _causes(
                 _told(check, explained),
                 tuple(step for step in needed if step.causes[0] == number),
                 tuple(step for step in needed if step.causes[0] != number),
+                () if needed else tuple(step for step in asked if step.step["kind"] != "verify"),
                 () if asked else tuple(check["remedy"]),
             )
         )
@@ -289,19 +293,17 @@ def _told(check: Check, explained: Iterable[Check]) -> tuple[Told, ...]:
     for each in explained:
         by_device.setdefault(each["device"] or "", {})[each["id"]] = each["title"]
     own = check["device"] or ""
+    last = frozenset((check["id"],)) if own else frozenset(())
     told: list[Told] = []
-    said: dict[frozenset[str], int] = {frozenset((check["id"],)): -1} if own else {}
     for device in sorted(by_device, key=lambda device: (device != "", device != own)):
-        ids = frozenset((*by_device[device], check["id"])) if device == own else frozenset(by_device[device])
-        if ids not in said:
-            said[ids] = len(told)
+        ids = frozenset(by_device[device]) | (frozenset((check["id"],)) if device == own else frozenset(()))
+        if ids != last:
             told.append(Told((device,) if device else (), tuple(by_device[device].values())))
         elif told and not told[-1].titles:
             told[-1] = Told((*told[-1].devices, device), ())
-        elif said[ids] == len(told) - 1:
-            told.append(Told((device,), ()))
         else:
-            told.append(Told((device,), tuple(by_device[device].values())))
+            told.append(Told((device,), ()))
+        last = ids
     return tuple(told)
 
 
@@ -354,10 +356,22 @@ def essential_lines(change: FileChange) -> list[tuple[str, str]]:
     return [("-", line) for line in change["before"]] + [("+", line) for line in change["after"]]
 
 
-def how_to_edit(change: FileChange, commands: list[str]) -> tuple[str, int, int]:
-    """Which words say how a person makes a change, and how many lines go and come; no words if none has to."""
+def is_short(step: Step) -> bool:
+    """Whether a step takes so little room that it had better not be split over two pages."""
+    typed = [
+        line for each in (*step["commands"], *step["undo"], *step["verify"]) for line in each.split("\n")
+    ]
+    lines = sum(len(changed_lines(change)) for change in step["files"])
+    return lines + sum(1 + len(line) // 80 for line in typed) <= 20
+
+
+def how_to_edit(change: FileChange, commands: list[str], note: str = "") -> tuple[str, int, int]:
+    """Which words say how a person makes a change, if one has to, and how many lines go and come.
+
+    None if the `note` that is shown beside it says so already.
+    """
     gone, come = len(change["before"]), len(change["after"])
-    if not by_hand(change, commands):
+    if _EDIT_SAID in note or not by_hand(change, commands):
         return "", gone, come
     if gone and come:
         return "edit-replace", gone, come
@@ -371,12 +385,12 @@ def how_to_edit(change: FileChange, commands: list[str]) -> tuple[str, int, int]
 def by_reason(rows: Iterable[Device]) -> list[tuple[str, list[Device]]]:
     """Rows with what is to be said once for all of them: first those that have a reason of their own."""
     same: dict[str, list[Device]] = {}
+    rows = list(rows)
     for row in rows:
         same.setdefault(row["because"], []).append(row)
-    own = [row for group in same.values() if len(group) < _MANY for row in group]
-    many = [(because, group) for because, group in same.items() if because and len(group) >= _MANY]
-    silent = same.get("", []) if len(same.get("", [])) >= _MANY else []
-    return [each for each in (("", own + silent), *many) if each[1]]
+    shared = {because: group for because, group in same.items() if because and len(group) >= _MANY}
+    own = [row for row in rows if row["because"] not in shared]
+    return ([("", own)] if own else []) + list(shared.items())
 
 
 def short_address(address: str, devices: Iterable[Device]) -> str:

@@ -67,7 +67,7 @@ class Draft:
 
     @property
     def emptied(self) -> bool:
-        """Whether nothing but blank lines and comments would stay in a file of a drop-in folder, which can go."""
+        """Whether only blank lines and comments would stay in a file of a drop-in folder: it can go."""
         return (
             self.named
             and self.state == WHOLE
@@ -148,7 +148,7 @@ class Draft:
         return safe.quote("/root/" + self.path.replace("/", "-") + ".new-by-passdoctor")
 
     def commands(self, editor: str) -> list[str]:
-        """What to type: a copy first, then the editor for lines that are there, and what can be typed without."""
+        """What to type: a copy first, then the editor where lines change, then what takes no editor."""
         if not self.named:
             return []
         path = safe.quote("/" + self.path)
@@ -179,10 +179,8 @@ class Draft:
         if self.state == ABSENT:
             return [f"rm -f {path}"]
         if self.state == UNSEEN:
-            return [
-                f"if [ -e {self._kept} ]; then mv {self._kept} {path}; "
-                f"elif [ -e {self._new} ]; then rm -f {path} {self._new}; fi"
-            ]
+            back = f"if [ -e {self._kept} ]; then mv {self._kept} {path}"
+            return [f"{back}; elif [ -e {self._new} ]; then rm -f {path} {self._new}; fi"]
         return [f"mv {self._kept} {path}"]
 
 

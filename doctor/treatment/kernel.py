@@ -32,7 +32,7 @@ class Job(NamedTuple):
     shows: Mapping[str, Sequence[str]]
 
     def verify(self, *words: str) -> tuple[str, ...]:
-        """What shows that a change of `words` worked: their effect first, then that the kernel was given it."""
+        """What shows that a change of `words` worked: their effect, then what the kernel was given."""
         shown = [command for word in words for command in self.shows.get(word, self.shows.get(key(word), ()))]
         return tuple(dict.fromkeys([*shown, *verify_of(self.data, "kernel_parameter")]))
 
@@ -113,7 +113,9 @@ def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
         draft = drafts.of(line.piece)
         text = _rendered(line, words, drop=way.data.get("style") == "line" and line is not lines[0])
         if text is UNKNOWN:
-            draft.tell(f"this goes {_inside(line)}, whose other words stay as they are on the host", line.text)
+            draft.tell(
+                f"this goes {_inside(line)}, whose other words stay as they are on the host", line.text
+            )
         else:
             draft.replace(line.at, text if isinstance(text, str) else None, line.span)
         _credit(job, draft, list(line.words), words)
@@ -166,14 +168,12 @@ def _unseen(job: Job, way: Way, drafts: Drafts) -> None:
         where = "at the end of its one line"
     draft = drafts.at(path)
     missing = str(way.data.get("missing") or "")
-    draft.tell(f"this goes {where} (the present line was not seen). {missing}".strip().rstrip("."))
-    verify = verify_of(job.data, "kernel_parameter")
-    for word, asks in job.wish.adds.items():
-        draft.parts += [Part("kernel_parameter", f"add {word}", ask, verify) for ask in asks]
-    for word, asks in job.wish.removes.items():
-        draft.parts += [
-            Part("kernel_parameter", f"remove {word} if it is there", ask, verify) for ask in asks
-        ]
+    verb = "this goes" if job.wish.adds else "it stands"
+    draft.tell(f"{verb} {where} (the present line was not seen). {missing}".strip().rstrip("."))
+    said = [(f"add {word}", asks, word) for word, asks in job.wish.adds.items()]
+    said += [(f"remove {word} if it is there", asks, word) for word, asks in job.wish.removes.items()]
+    for text, asks, word in said:
+        draft.parts += [Part("kernel_parameter", text, ask, job.verify(word)) for ask in asks]
 
 
 def _wanted(job: Job) -> str:

@@ -14,34 +14,62 @@ if TYPE_CHECKING:
     from doctor.treatment.result import Step
     from doctor.treatment.steps import Ask
 
+_STOPS = "Guests and services of this host stop meanwhile."
 
-def firmware_step(asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mapping[str, Any]) -> Step | None:
-    """All firmware settings in one visit: the names to look for, and the menu path if it is known."""
-    vendor = _vendor(facts, data)
-    said: list[str] = []
-    found: list[str] = []
-    verify: list[str] = []
-    held: list[Ask] = []
-    for ask in asks:
-        settings = ask.body.get("settings", ()) if isinstance(ask.body, dict) else ()
-        known = [name for name in settings if safe.fits("setting", name) and name in data.get("settings", {})]
-        held += [ask] if known else []
-        for name in known:
-            entry = data["settings"][name]
-            asked = f"set {entry['title']} to {entry['set']}"
-            said += [] if asked in said else [asked]
-            found += [_setting(entry, vendor)]
-            verify += data["settings"][name].get("verify", ())
-    if not said:
+
+def reboot_step(
+    kind: str, text: str, commands: Sequence[str], asks: Sequence[Ask], needs: Sequence[Step]
+) -> Step:
+    """The reboot by which `needs`, the steps before, take effect; `asks` are what is done on its way."""
+    step = make_step(kind, text, asks, commands, risk=_STOPS, reboot=True)
+    step["why"] = list(dict.fromkeys([*step["why"], *(check for one in needs for check in one["why"])]))
+    step["optional"] = all(ask.optional for ask in asks) and all(one["optional"] for one in needs)
+    return step
+
+
+def firmware_step(
+    asks: Sequence[Ask], facts: HostFacts, ways: Ways, data: Mapping[str, Any], needs: Sequence[Step]
+) -> Step | None:
+    """All firmware settings in one visit: the names to look for, and the menu path if it is known.
+
+    The visit is the reboot that `needs`, the steps before, wait for as well.
+    """
+    asked = _asked(asks, data)
+    if not asked:
         return None
-    keys = data.get("vendors", {}).get(vendor, {}).get("key")
-    key = f" ({keys} at power-on)" if keys else ""
+    vendor = _vendor(facts, data)
+    entries = {name: data["settings"][name] for name in asked}
+    # A setting that comes with another one is named beside that one, and not explained.
+    brief = [name for name in asked if set(entries[name].get("comes_with", ())) & set(asked)]
+    held = [ask for ask in asks if any(ask in some for some in asked.values())]
+    must = not all(one["optional"] for one in needs) or not all(ask.optional for ask in held)
+    said = []
+    for name, some in asked.items():
+        text = f"set {entries[name]['title']} to {entries[name]['set']}"
+        text += " too, where there is such a setting" if name in brief else ""
+        said.append(f"{text} (optional)" if must and all(ask.optional for ask in some) else text)
     uefi = facts.boot.uefi.known and facts.boot.uefi.value is True
     commands = list(ways.data.get("firmware_reboot", ())) if uefi else []
-    summary = f"In the firmware setup{key}: {'; '.join(said)}"
-    undo = ["# set them back in the firmware setup"]
-    note = " ".join(dict.fromkeys(found))
-    return make_step("firmware", summary, held, commands, undo=undo, verify=verify, note=note)
+    keys = data.get("vendors", {}).get(vendor, {}).get("key") or data.get("key")
+    key = "" if commands else f" (press {keys} at power-on)"
+    text = f"Reboot into the firmware setup{key} and {'; '.join(said)}"
+    step = reboot_step("firmware", text, commands or ways.data.get("reboot", ()), held, needs)
+    found = [_setting(entries[name], vendor) for name in asked if name not in brief]
+    step["note"] = safe.words(" ".join(dict.fromkeys([*found, *([step["note"]] if step["note"] else [])])))
+    step["undo"] = ["# set them back in the firmware setup"]
+    step["verify"] = list(dict.fromkeys(one for entry in entries.values() for one in entry.get("verify", ())))
+    return step
+
+
+def _asked(asks: Sequence[Ask], data: Mapping[str, Any]) -> dict[str, list[Ask]]:
+    """Who asks for which of the settings that the firmware file knows."""
+    asked: dict[str, list[Ask]] = {}
+    for ask in asks:
+        settings = ask.body.get("settings", ()) if isinstance(ask.body, dict) else ()
+        for name in settings:
+            if safe.fits("setting", name) and name in data.get("settings", {}):
+                asked.setdefault(name, []).append(ask)
+    return asked
 
 
 def _vendor(facts: HostFacts, data: Mapping[str, Any]) -> str | None:

@@ -34,7 +34,7 @@ def make_step(
     """
     held = list(asks)
     carried = held if change else []
-    notes = list(dict.fromkeys([*([note] if note else []), *(ask.why for ask in carried if ask.why)]))
+    notes = list(dict.fromkeys([*(ask.why for ask in carried if ask.why), *([note] if note else [])]))
     risks = [ask.risk for ask in carried if ask.risk] + ([risk] if risk else [])
     return {
         "kind": kind,

@@ -1,7 +1,8 @@
 """The treatment plan: the remedies of all failed checks merged, for one host.
 
-Order: what people must do first, the files (each once), the loader's update, the initramfs, guests, firmware,
-one reboot, verification. Nothing here names a distribution or its commands: `rules/platforms/` does.
+Order: what is to be edited (each file once), by the first cause that needs it; then the loader's update, the
+initramfs, one reboot, by way of the firmware setup if need be, and verification. Nothing here names a
+distribution or its commands: `rules/platforms/` does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from doctor.treatment.kernel import Job, kernel_steps, misplaced
 from doctor.treatment.modules import Desk
 from doctor.treatment.outcome import by_firmware, make_step, step_of
 from doctor.treatment.platforms import HostFacts, Ways, choose
-from doctor.treatment.steps import asks_of, gather
+from doctor.treatment.steps import asks_of, gather, ranks, settled
 from doctor.treatment.words import grammar, key, merge, value
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _BOOTED = frozenset(
         "kernel_parameter",
         "bootloader",
         "initramfs",
-        "firmware",
         "bind_addresses",
         "unload_modules",
         "module_option",
@@ -44,7 +44,7 @@ def make_plan(
     findings: Sequence[Finding], causes: Sequence[Cause], facts: HostFacts, platforms: Mapping[str, Any]
 ) -> Plan:
     """One plan from the remedies of every failed finding; the order of `causes` settles contradictions."""
-    return _plan(gather(findings, causes), facts, platforms)
+    return _plan(gather(findings, causes), facts, platforms, ranks(findings, causes))
 
 
 def remedies_for(finding: Finding, facts: HostFacts, platforms: Mapping[str, Any]) -> list[Remedy]:
@@ -54,36 +54,24 @@ def remedies_for(finding: Finding, facts: HostFacts, platforms: Mapping[str, Any
         return []
     return [
         {"kind": s["kind"], "summary": s["summary"], "commands": s["commands"], "files": s["files"]}
-        for s in _plan(asks, facts, platforms)["steps"]
+        for s in _plan(asks, facts, platforms, {})["steps"]
         if s["kind"] not in _NOT_A_REMEDY
     ]
 
 
-def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Plan:
-    """The plan of some asks, in their order."""
+def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any], rank: Mapping[str, int]) -> Plan:
+    """The plan of some asks, in their order; `rank`: the first cause that needs a check mended."""
     ways = choose(platforms, facts)
     notes: list[str] = []
     drafts = Drafts(facts.evidence)
-    asks = _without_contradictions(asks, notes)
+    asks = _without_contradictions(settled(asks), notes)
     desk = Desk(facts, ways, drafts, notes, [])
     asks = _modules(desk, asks)
-    rules = grammar(platforms)
-    wish = merge([ask for ask in asks if ask.kind == "kernel_parameter"], rules)
-    job = Job(facts, ways.data, wish, rules)
-    steps = [others.person_step(ask) for ask in _of(asks, "person")]
-    steps += [step_of(draft, ways.data.get("immutable")) for draft in drafts] + desk.steps
-    boot_steps = _boot(job, ways, asks)
-    initramfs = _initramfs(ways, drafts, boot_steps, steps)
-    steps += boot_steps + initramfs
-    steps += [step for ask in _of(asks, "vm_config") if (step := others.vm_step(ask, ways))]
-    steps += [step for ask in _of(asks, "run") if (step := others.run_step(ask))]
-    firmware = others.firmware_step(_of(asks, "firmware"), facts, ways, platforms.get("firmware", {}))
-    steps += [firmware] if firmware else []
-    steps += _reboot(ways, steps)
-    steps += _verification(steps)
+    job = _job(asks, desk, platforms)
+    steps = _steps(asks, desk, job, platforms, rank)
     if _of(asks, "person") and any(step["kind"] == "bind_addresses" for step in steps):
         notes.append("Moving a card changes addresses: examine the host again before you bind by address.")
-    all_notes = [*ways.notes, *notes, *wish.notes, *misplaced(job)] if asks else []
+    all_notes = [*ways.notes, *notes, *job.wish.notes, *misplaced(job)] if asks else []
     # What the plan could not know matters only where it names files or commands of the platform.
     told = any(step["files"] or step["kind"] in _PLATFORMS_OWN for step in steps)
     return {
@@ -95,7 +83,43 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any]) -> Pl
     }
 
 
-_PLATFORMS_OWN = ("bootloader", "initramfs", "kernel_parameter", "find_loader", "load_modules", "bind_addresses")
+def _job(asks: list[Ask], desk: Desk, platforms: Mapping[str, Any]) -> Job:
+    """What is asked of the command line, merged."""
+    rules = grammar(platforms)
+    wish = merge([ask for ask in asks if ask.kind == "kernel_parameter"], rules)
+    shows = platforms.get("kernel", {}).get("verify", {})
+    return Job(desk.facts, desk.ways.data, wish, rules, shows)
+
+
+def _steps(
+    asks: list[Ask], desk: Desk, job: Job, platforms: Mapping[str, Any], rank: Mapping[str, int]
+) -> list[Step]:
+    """All steps: edits by cause, then what brings them into effect, and how to verify."""
+    facts, ways, drafts = desk.facts, desk.ways, desk.drafts
+    edits, updates = _boot(job, ways, asks)
+    blocks = [[others.person_step(ask)] for ask in _of(asks, "person")]
+    blocks += [[step_of(draft, ways.data)] for draft in drafts]
+    blocks += [[step] for step in desk.steps]
+    blocks += [edits]
+    blocks += [[step] for ask in _of(asks, "vm_config") if (step := others.vm_step(ask, ways))]
+    blocks += [[step] for ask in _of(asks, "run") if (step := others.run_step(ask))]
+    steps = _in_order(blocks, rank) + updates
+    steps += _initramfs(ways, drafts, updates)
+    needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED]
+    firmware = platforms.get("firmware", {})
+    visit = others.firmware_step(_of(asks, "firmware"), facts, ways, firmware, needs)
+    steps += [visit] if visit else _reboot(ways, needs)
+    return steps + _verification(steps, rank)
+
+
+_PLATFORMS_OWN = (
+    "bootloader",
+    "initramfs",
+    "kernel_parameter",
+    "find_loader",
+    "load_modules",
+    "bind_addresses",
+)
 
 
 def _of(asks: Sequence[Ask], kind: str) -> list[Ask]:
@@ -166,31 +190,43 @@ def _with_ids(ask: Ask, words: list[str]) -> Ask:
     return ask._replace(body={**ask.body, "add": [word for word in adds if word not in typed] + words})
 
 
-def _boot(job: Job, ways: Ways, asks: list[Ask]) -> list[Step]:
-    """The steps about the command line, the loader's update after them."""
-    wants = [*job.asks, *_of(asks, "apply_boot_config")]
+def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]]:
+    """The steps that change the command line, and apart from them the loader's updates."""
+    applied = _of(asks, "apply_boot_config")
+    wants = [*job.asks, *applied]
     if not wants:
-        return []
+        return [], []
     uefi = job.facts.boot.uefi
-    steps: list[Step] = []
-    if len(ways.loaders) > 1:
-        steps.append(make_step("find_loader", "Find out which boot loader is in use", wants, ways.tell))
+    edits: list[Step] = []
+    updates: list[Step] = []
     for way in ways.loaders:
         made = kernel_steps(job, way)
+        edits += made
+        mine = {check for step in made for check in step["why"]}
+        askers = [*(ask for ask in job.asks if not made or ask.check in mine), *applied]
         apply = by_firmware(way.data.get("apply"), uefi.value if uefi.known else None)
-        undo = list(apply)
         prefix = f"If {way.when}: " if way.when else ""
         present = "" if made else ": the wanted parameters are configured already"
-        note = f". {way.data['note']}" if way.data.get("note") and way.data.get("style") != "text" else ""
-        steps += made
+        told = way.data.get("note") and way.data.get("style") != "text"
+        text = f"{prefix}bring the configuration of {way.data.get('title', way.loader)} into effect{present}"
+        text += f". {way.data['note']}" if told else ""
+        why = " ".join(ask.why for ask in applied if ask.why) if made else None
+        verify = job.verify()
         if apply or not made:
-            title = way.data.get("title", way.loader)
-            text = f"{prefix}bring the configuration of {title} into effect{present}{note}"
-            steps.append(make_step("bootloader", text, wants, apply, undo=undo, verify=["cat /proc/cmdline"]))
-    return steps
+            step = make_step(
+                "bootloader", text, askers, apply, undo=apply, verify=verify, note=why, change=not made
+            )
+            updates.append(step)
+    if len(ways.loaders) > 1:
+        steps = edits or updates
+        mine = {check for step in steps for check in step["why"]}
+        askers = [ask for ask in wants if ask.check in mine]
+        text = "Find out which boot loader is in use"
+        steps.insert(0, make_step("find_loader", text, askers, ways.tell, change=False))
+    return edits, updates
 
 
-def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step], steps: list[Step]) -> list[Step]:
+def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step]) -> list[Step]:
     """One rebuild, if a file that the initramfs holds is changed; none if the loader's update does it."""
     reads = tuple(ways.tool_data.get("reads", ("etc/modprobe.d/",)))
     touched = [draft for draft in drafts if draft.path.startswith(reads)]
@@ -207,33 +243,43 @@ def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step], steps: list[S
     note = ways.tool_data.get("note")
     undo = list(commands)
     summary = f"{text}. {note}" if note and commands else text
-    return [make_step("initramfs", summary, asks, commands, undo=undo)]
+    return [make_step("initramfs", summary, asks, commands, undo=undo, change=False)]
 
 
-def _reboot(ways: Ways, steps: list[Step]) -> list[Step]:
-    """One reboot, if anything takes effect by it only; firmware settings are made on the way."""
-    needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED]
-    if not needs:
-        return []
-    firmware = any(step["kind"] == "firmware" for step in steps)
-    text = "Reboot once" + (", changing the firmware settings on the way" if firmware else "")
-    commands = (
-        [] if any(s["kind"] == "firmware" and s["commands"] for s in steps) else ways.data.get("reboot", ())
+def _reboot(ways: Ways, needs: list[Step]) -> list[Step]:
+    """One reboot, if anything takes effect by it only."""
+    return (
+        [others.reboot_step("reboot", "Reboot once", ways.data.get("reboot", ()), (), needs)] if needs else []
     )
-    step = make_step(
-        "reboot", text, (), commands, risk="Guests and services of this host stop meanwhile.", reboot=True
-    )
-    step["why"] = list(dict.fromkeys(check for one in needs for check in one["why"]))
-    step["optional"] = all(one["optional"] for one in needs)
-    return [step]
 
 
-def _verification(steps: list[Step]) -> list[Step]:
-    """What shows afterwards that the plan worked."""
-    commands = list(dict.fromkeys(command for step in steps for command in step["verify"]))
+def _in_order(blocks: Sequence[list[Step]], rank: Mapping[str, int]) -> list[Step]:
+    """Blocks of steps by the first cause that needs them, its optional ones last."""
+
+    def place(block: list[Step]) -> tuple[int, bool]:
+        return min(_place(step, rank) for step in block), all(step["optional"] for step in block)
+
+    return [step for block in sorted(filter(None, blocks), key=place) for step in block]
+
+
+def _place(step: Step, rank: Mapping[str, int]) -> int:
+    """The number of the first cause that needs a step."""
+    return min((rank.get(check, len(rank)) for check in step["why"]), default=len(rank))
+
+
+def _verification(steps: list[Step], rank: Mapping[str, int]) -> list[Step]:
+    """What shows afterwards that the plan worked: what proves the first cause mended comes first.
+
+    A command that another one narrows down is left out, of the steps as well.
+    """
+    ordered = sorted(steps, key=lambda step: _place(step, rank))
+    every = list(dict.fromkeys(command for step in ordered for command in step["verify"]))
+    commands = [one for one in every if not any(other.startswith(one + " ") for other in every)]
     if not commands:
         return []
+    for step in steps:
+        step["verify"] = [command for command in step["verify"] if command in commands]
     step = make_step("verify", "Verify, and examine the host again", (), commands)
-    step["why"] = list(dict.fromkeys(check for one in steps if one["verify"] for check in one["why"]))
+    step["why"] = list(dict.fromkeys(check for one in ordered if one["verify"] for check in one["why"]))
     step["optional"] = all(one["optional"] for one in steps if one["verify"])
     return [step]

@@ -104,9 +104,7 @@ def choose(platforms: Mapping[str, Any], facts: HostFacts) -> Ways:
     if stem != FALLBACK and not proven:
         title = data.get("title", stem)
         notes.append(f"These commands follow {title}'s documentation; they were not tried on this host.")
-    return Ways(
-        stem, data, tuple(loaders), tuple(tell), tool, told and len(loaders) == 1, tuple(notes)
-    )
+    return Ways(stem, data, tuple(loaders), tuple(tell), tool, told and len(loaders) == 1, tuple(notes))
 
 
 def _stem(platforms: Mapping[str, Any], platform: Platform) -> tuple[str, list[str]]:

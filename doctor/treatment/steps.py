@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from doctor.diagnosis.finding import SEVERITIES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -70,7 +72,7 @@ def asks_of(finding: Finding) -> Iterator[Ask]:
 
 
 def gather(findings: Sequence[Finding], causes: Sequence[Cause]) -> list[Ask]:
-    """All steps of `findings` in the order in which they count: by cause, what each explains after it, then the rest.
+    """All steps of `findings` as they count: by cause, what each explains after it, then the rest.
 
     A finding of `causes` that is not among `findings` is left out: its cause's remedy is enough.
     """
@@ -86,3 +88,37 @@ def gather(findings: Sequence[Finding], causes: Sequence[Cause]) -> list[Ask]:
             seen.add((finding.check, finding.device))
             asks += asks_of(finding)
     return asks
+
+
+def settled(asks: Sequence[Ask]) -> list[Ask]:
+    """The asks, each once: the same values in another order are the same, and stand as first named."""
+    orders: dict[tuple[str, frozenset[str]], list[Any]] = {}
+    found: dict[str, Ask] = {}
+
+    def ordered(field: str, given: Any) -> Any:
+        if not isinstance(given, (list, tuple)):
+            return given
+        values = sorted(given, key=str) if field == "addresses" else list(given)
+        return orders.setdefault((field, frozenset(map(str, values))), values)
+
+    for ask in asks:
+        if isinstance(ask.body, dict):
+            body: Any = {field: ordered(field, given) for field, given in ask.body.items()}
+        else:
+            body = ordered(ask.kind, ask.body)
+        one = ask._replace(body=body)
+        found.setdefault(repr(one), one)
+    return list(found.values())
+
+
+def ranks(findings: Sequence[Finding], causes: Sequence[Cause]) -> dict[str, int]:
+    """Which cause needs a check mended first, by the check's id; what no cause accounts for comes last."""
+    found: dict[str, int] = {}
+    for number, cause in enumerate(causes):
+        for finding in (cause.finding, *cause.explains):
+            found.setdefault(finding.check, number)
+    for finding in findings:
+        severity = finding.severity
+        last = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+        found.setdefault(finding.check, len(causes) + last)
+    return found

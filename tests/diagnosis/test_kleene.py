@@ -12,15 +12,27 @@ from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 
 T, F, U = True, False, None
 AND = [
-    (T, T, T), (T, F, F), (T, U, U),
-    (F, T, F), (F, F, F), (F, U, F),
-    (U, T, U), (U, F, F), (U, U, U),
-]  # fmt: skip
+    (T, T, T),
+    (T, F, F),
+    (T, U, U),
+    (F, T, F),
+    (F, F, F),
+    (F, U, F),
+    (U, T, U),
+    (U, F, F),
+    (U, U, U),
+]
 OR = [
-    (T, T, T), (T, F, T), (T, U, T),
-    (F, T, T), (F, F, F), (F, U, U),
-    (U, T, T), (U, F, U), (U, U, U),
-]  # fmt: skip
+    (T, T, T),
+    (T, F, T),
+    (T, U, T),
+    (F, T, T),
+    (F, F, F),
+    (F, U, U),
+    (U, T, T),
+    (U, F, U),
+    (U, U, U),
+]
 NOT = [(T, F), (F, T), (U, U)]
 A, B = ["get", "a"], ["get", "b"]
 
@@ -83,11 +95,20 @@ def test_a_comparison_with_the_unknown_is_unknown(operator: str) -> None:
 @pytest.mark.parametrize(
     ("operator", "left", "right", "result"),
     [
-        ("==", "intel", "intel", T), ("==", "intel", "amd", F), ("!=", "intel", "amd", T), ("==", None, "amd", F),
-        ("<", (5, 15), (6, 2), T), (">=", (6, 2), (6, 2), T), (">=", (6, 10), (6, 2), T), ("<", None, (6, 2), F),
-        ("in", "a", "abc", T), ("in", "a", None, F), ("not in", "a", None, T), ("not in", "a", ("a",), F),
+        ("==", "intel", "intel", T),
+        ("==", "intel", "amd", F),
+        ("!=", "intel", "amd", T),
+        ("==", None, "amd", F),
+        ("<", (5, 15), (6, 2), T),
+        (">=", (6, 2), (6, 2), T),
+        (">=", (6, 10), (6, 2), T),
+        ("<", None, (6, 2), F),
+        ("in", "a", "abc", T),
+        ("in", "a", None, F),
+        ("not in", "a", None, T),
+        ("not in", "a", ("a",), F),
     ],
-)  # fmt: skip
+)
 def test_comparisons(operator: str, left: Any, right: Any, result: bool) -> None:
     found = evaluate(["compare", operator, A, B], {"a": Fact(left), "b": Fact(right)})
     assert truth(found) is result
@@ -95,13 +116,33 @@ def test_comparisons(operator: str, left: Any, right: Any, result: bool) -> None
 
 # Quantifiers: the members' truths, whether the list is complete, and the result.
 EVERY = [
-    ((), T, T), ((T,), T, T), ((T, T), T, T), ((T, F), T, F), ((F, U), T, F), ((T, U), T, U), ((U,), T, U),
-    ((), F, U), ((T,), F, U), ((T, F), F, F), ((U,), F, U), ((F, U), F, F),
-]  # fmt: skip
+    ((), T, T),
+    ((T,), T, T),
+    ((T, T), T, T),
+    ((T, F), T, F),
+    ((F, U), T, F),
+    ((T, U), T, U),
+    ((U,), T, U),
+    ((), F, U),
+    ((T,), F, U),
+    ((T, F), F, F),
+    ((U,), F, U),
+    ((F, U), F, F),
+]
 SOME = [
-    ((), T, F), ((F,), T, F), ((F, F), T, F), ((T, F), T, T), ((T, U), T, T), ((F, U), T, U), ((U,), T, U),
-    ((), F, U), ((F,), F, U), ((T, F), F, T), ((U,), F, U), ((T, U), F, T),
-]  # fmt: skip
+    ((), T, F),
+    ((F,), T, F),
+    ((F, F), T, F),
+    ((T, F), T, T),
+    ((T, U), T, T),
+    ((F, U), T, U),
+    ((U,), T, U),
+    ((), F, U),
+    ((F,), F, U),
+    ((T, F), F, T),
+    ((U,), F, U),
+    ((T, U), F, T),
+]
 
 
 def members(values: tuple[bool | None, ...], complete: bool) -> dict[str, Any]:

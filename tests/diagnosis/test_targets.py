@@ -33,14 +33,23 @@ def knowledge() -> dict[str, Any]:
 
 def host(knowledge: dict[str, Any], pieces: dict[str, str], whole: bool = True) -> Host:
     made = [
-        Piece(path, text, path, 1, "lspci -nnk" if "lspci" in path and whole else None, "whole" if whole else "excerpt")
+        Piece(
+            path,
+            text,
+            path,
+            1,
+            "lspci -nnk" if "lspci" in path and whole else None,
+            "whole" if whole else "excerpt",
+        )
         for path, text in pieces.items()
     ]
     return Host(Evidence("directory", "d", made), knowledge)
 
 
 def listed(knowledge: dict[str, Any], **more: str) -> Host:
-    return host(knowledge, {"cmd/lspci-nnk": LISTING, **{key.replace("__", "/"): text for key, text in more.items()}})
+    return host(
+        knowledge, {"cmd/lspci-nnk": LISTING, **{key.replace("__", "/"): text for key, text in more.items()}}
+    )
 
 
 def addresses(targets: list[Target]) -> list[str]:
@@ -63,7 +72,7 @@ def addresses(targets: list[Target]) -> list[str]:
 )
 def test_device_forms(asked: str, expected: list[str], knowledge: dict[str, Any]) -> None:
     found = find(listed(knowledge), (asked,))
-    assert addresses(found) == expected
+    assert addresses(found) == sorted(expected)
     assert all(target.because == f"--device {asked}" and not target.weak for target in found)
 
 
@@ -78,7 +87,19 @@ def test_asked_devices_are_the_only_targets(knowledge: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["02:00.0", "1:0.0", "gpu", "", "10de:ffff", "01:00.8", "zz:00.0", "01:00.0; rm -rf /", "0000:02:00", "-"]
+    "asked",
+    [
+        "02:00.0",
+        "1:0.0",
+        "gpu",
+        "",
+        "10de:ffff",
+        "01:00.8",
+        "zz:00.0",
+        "01:00.0; rm -rf /",
+        "0000:02:00",
+        "-",
+    ],
 )
 def test_an_unknown_device_lists_the_candidates(asked: str, knowledge: dict[str, Any]) -> None:
     with pytest.raises(UnknownDevice) as caught:
@@ -100,7 +121,9 @@ def test_an_address_that_a_partial_listing_lacks_is_believed(knowledge: dict[str
 
 
 def test_a_long_domain(knowledge: dict[str, Any]) -> None:
-    vmd = host(knowledge, {"cmd/lspci-nnk": "10000:e1:00.0 Non-Volatile memory controller [0108]: Intel [8086:0a54]"})
+    vmd = host(
+        knowledge, {"cmd/lspci-nnk": "10000:e1:00.0 Non-Volatile memory controller [0108]: Intel [8086:0a54]"}
+    )
     assert addresses(find(vmd, ("10000:E1:00.0",))) == ["10000:e1:00.0"]
 
 
@@ -114,9 +137,11 @@ def test_a_long_domain(knowledge: dict[str, Any]) -> None:
         ("#hostpci0: 01:00.0", [], True),
     ],
 )
-def test_a_vms_configuration(line: str, expected: list[str], managed: bool, knowledge: dict[str, Any]) -> None:
+def test_a_vms_configuration(
+    line: str, expected: list[str], managed: bool, knowledge: dict[str, Any]
+) -> None:
     found = find(listed(knowledge, **{"etc__pve__qemu-server__101.conf": f"machine: q35\n{line}\n"}), ())
-    assert addresses(found) == expected
+    assert addresses(found) == sorted(expected)
     assert all(target.managed is managed and "VM 101" in target.because for target in found)
 
 
@@ -145,7 +170,9 @@ def test_a_manager_counts_whoever_names_the_device_first(knowledge: dict[str, An
 
 
 def test_ids_alone_mean_all_devices_with_them(knowledge: dict[str, Any]) -> None:
-    found = find(listed(knowledge, **{"etc__modprobe.d__vfio.conf": "options vfio-pci ids=10de:2203,10de:1aef"}), ())
+    found = find(
+        listed(knowledge, **{"etc__modprobe.d__vfio.conf": "options vfio-pci ids=10de:2203,10de:1aef"}), ()
+    )
     assert sorted(addresses(found)) == [FIRST, FIRST_AUDIO, SECOND, SECOND_AUDIO]
 
 
@@ -164,17 +191,17 @@ def test_ids_with_another_sign_mean_that_slot(knowledge: dict[str, Any]) -> None
 
 
 def test_ids_on_the_command_line(knowledge: dict[str, Any]) -> None:
-    found = find(listed(knowledge, **{"proc__cmdline": "root=/dev/sda1 vfio-pci.ids=1b21:0612"}), ())
+    found = find(listed(knowledge, proc__cmdline="root=/dev/sda1 vfio-pci.ids=1b21:0612"), ())
     assert addresses(found) == ["0000:0b:00.0"]
     assert "1b21:0612" in found[0].because
 
 
 def test_ids_that_match_nothing_make_no_target(knowledge: dict[str, Any]) -> None:
-    assert find(listed(knowledge, **{"proc__cmdline": "root=/dev/sda1 vfio-pci.ids=dead:beef"}), ()) == []
+    assert find(listed(knowledge, proc__cmdline="root=/dev/sda1 vfio-pci.ids=dead:beef"), ()) == []
 
 
 def test_an_error_names_its_device(knowledge: dict[str, Any]) -> None:
-    text = "qemu-system-x86_64: -device vfio-pci,host=0000:0a:00.0,id=x: vfio 0000:0a:00.0: group 15 is not viable\n"
+    text = "qemu-system-x86_64: -device vfio-pci,host=0000:0a:00.0,id=x: vfio 0000:0a:00.0: group 15 is not viable\n"  # noqa: E501 - a line as it is pasted
     found = find(Host(open_paste((text + LISTING).encode(), "p"), knowledge), ())
     assert addresses(found) == [SECOND]
     assert not found[0].weak
@@ -195,6 +222,6 @@ def test_a_driver_that_is_merely_loadable_makes_no_target(knowledge: dict[str, A
 
 def test_a_desktops_own_devices_are_no_targets(knowledge: dict[str, Any]) -> None:
     text = "0b:00.0 SATA controller [0106]: ASMedia [1b21:0612]\n\tKernel driver in use: ahci\n"
-    fault = "[ 9.0] DMAR: [DMA Read] Request device [0b:00.0] fault addr fff [fault reason 06] PTE Read access is not set"
+    fault = "[ 9.0] DMAR: [DMA Read] Request device [0b:00.0] fault addr fff [fault reason 06] PTE Read access is not set"  # noqa: E501 - a line as it is pasted
     found = find(host(knowledge, {"cmd/lspci-nnk": text, "cmd/dmesg": fault}), ())
     assert found == []

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from doctor.report.html import render
 
-from .sample_report import device, healthy_report, sample_report
+from .sample_report import check, device, healthy_report, sample_report
 
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "manifest", "ping"}
 EMPTY = {"meta", "br", "img", "link", "hr", "input"}
@@ -127,3 +127,25 @@ def test_html_snapshot(snapshot: SnapshotAssertion) -> None:
 
 def test_healthy_html_snapshot(snapshot: SnapshotAssertion) -> None:
     assert render(healthy_report()).partition("</style>")[2] == snapshot
+
+
+def test_names_in_prose_are_marked_and_stay_text() -> None:
+    report = sample_report()
+    report["checks"][0]["detail"] = "`<b>iommu=off</b>` is set."
+    assert "<p><code>&lt;b&gt;iommu=off&lt;/b&gt;</code> is set.</p>" in render(report)
+
+
+def test_a_single_cause_is_not_named_at_each_step() -> None:
+    report = sample_report()
+    assert "for causes 1, 4" in render(report)
+    report["checks"] = report["checks"][:2]
+    report["causes"] = report["causes"][:1]
+    assert "for cause" not in render(report)
+
+
+def test_a_report_that_is_ready_counts_no_failures() -> None:
+    report = healthy_report()
+    report["checks"].append(check("x", "fail", "A check", severity="risk"))
+    page = render(report)
+    assert ">1 risk</span>" in page
+    assert " failed" not in page.partition("</style>")[2]

@@ -113,3 +113,20 @@ def test_weasyprint_understands_the_whole_style(caplog: pytest.LogCaptureFixture
     except pdf.PangoMissing as missing:
         pytest.skip(str(missing))
     assert [record.getMessage() for record in caplog.records if record.name.startswith("weasyprint")] == []
+
+
+def test_a_long_command_can_be_copied_from_paper() -> None:
+    report = sample_report()
+    path = "/etc/modprobe.d/" + "long-name-" * 6
+    report["plan"]["steps"][2]["commands"] = [f"cp -a {path} {path}.before-passdoctor"]
+    try:
+        text = _text(pdf.render(report))
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+    assert re.search(rf"cp -a {path} \\\n\s+{path}\.before-passdoctor\n", text)
+
+
+def test_paper_only_counts_what_does_not_apply(document: bytes) -> None:
+    text = _text(document)
+    assert "2 not applicable." in text
+    assert "No kernel ignores reserved memory" not in text

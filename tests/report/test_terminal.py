@@ -13,10 +13,10 @@ import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
-from doctor.report.page import wrap_command
+from doctor.report.commands import wrap_command
 from doctor.report.terminal import render
 
-from .sample_report import check, healthy_report, sample_report
+from .sample_report import check, device, healthy_report, sample_report, step
 
 SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -163,3 +163,64 @@ def test_terminal_snapshot(snapshot: SnapshotAssertion, width: int) -> None:
 
 def test_healthy_snapshot(snapshot: SnapshotAssertion) -> None:
     assert render(healthy_report(), width=100, colour=False) == snapshot
+
+
+def test_advice_does_not_stand_under_what_stops_it() -> None:
+    text = render(sample_report(), width=200, colour=False)
+    stops, looked_at = text.partition("WHAT SHOULD BE LOOKED AT")[::2]
+    assert "1. BLOCKER" in stops
+    assert "2. BLOCKER" in stops
+    assert "3. RISK" in looked_at
+    assert "4. ADVICE" in looked_at
+
+
+def test_nothing_left_to_do_has_no_heading() -> None:
+    report = sample_report()
+    report["plan"] = {**report["plan"], "notes": [], "steps": [step("person", "Ask", ["vfio-bound"])]}
+    assert "THEN" not in render(report, width=100, colour=False)
+
+
+def test_a_plan_that_says_why_it_is_unsure_says_so_once() -> None:
+    report = sample_report()
+    report["plan"] = {**report["plan"], "assured": False, "notes": ["The distribution is inferred."]}
+    text = render(report, width=200, colour=False)
+    assert "could not be told for certain" not in text
+    assert "Compare paths and commands with yours first." in text
+
+
+def test_names_stand_without_backticks() -> None:
+    report = sample_report()
+    report["checks"][0]["detail"] = "`iommu=off` is set, and a ` stays."
+    assert "iommu=off is set, and a ` stays." in render(report, width=200, colour=False)
+    assert "\x1b[1miommu=off\x1b[0m is set" in render(report, width=200, colour=True)
+
+
+def test_a_file_that_no_command_changes_is_opened() -> None:
+    text = render(sample_report(), width=100, colour=False)
+    told = "Open the file, put the + line in place of the - line, and save."
+    commands = (
+        "$ cp -a /etc/default/grub /etc/default/grub.before-passdoctor\n     $ nano /etc/default/grub\n"
+    )
+    assert 0 < text.index(told) < text.index("- " + "GRUB_CMDLINE") < text.index(commands)
+    assert "nano /etc/modprobe.d/passdoctor-vfio.conf" not in text
+
+
+def test_new_lines_that_a_command_holds_are_shown_once() -> None:
+    report = sample_report()
+    lines = report["plan"]["steps"][1]["files"][0]["after"]
+    report["plan"]["steps"][1]["commands"] = [
+        "\n".join(["cat > /etc/modprobe.d/passdoctor-vfio.conf <<'EOF'", *lines, "EOF"])
+    ]
+    assert render(report, width=100, colour=False).count(lines[0]) == 1
+
+
+def test_what_many_devices_would_take_is_said_once() -> None:
+    report = sample_report()
+    report["devices"] += [
+        device(f"0000:0{n}:00.0", "Ethernet", "0200", "ice", because="unbind it") for n in range(4, 8)
+    ]
+    text = render(report, width=100, colour=False)
+    assert "Other devices, and what passing them would take:" in text
+    assert text.count("unbind it") == 1
+    assert "All of these: unbind it" in text
+    assert text.count("Would need vfio-pci.") == 1

@@ -135,7 +135,7 @@ def test_an_unsafe_present_line_is_shown_and_told(
     assert step["files"][0]["before"] == [line]
     assert step["files"][0]["after"] == []
     assert step["files"][0]["diff"] == ""
-    assert "Add intel_iommu=on" in step["summary"]
+    assert "add intel_iommu=on" in step["summary"]
     assert "GRUB_CMDLINE_LINUX_DEFAULT" in step["summary"]
 
 
@@ -152,4 +152,4 @@ def test_a_redacted_line_is_never_given_back(
     plan = make_plan([finding], (), make_facts(host), platforms)
     assert "facade" not in generated(plan)
     assert plan["steps"][0]["files"][0]["before"] == [stand_in]
-    assert "Add intel_iommu=on" in plan["steps"][0]["summary"]
+    assert "add intel_iommu=on" in plan["steps"][0]["summary"]

@@ -46,10 +46,11 @@ def test_everything_at_once_edits_each_file_once_and_reboots_once(
     paths = [change["path"] for step in plan["steps"] for change in step["files"]]
     assert len(paths) == len(set(paths))
     kinds = [step["kind"] for step in plan["steps"]]
-    assert kinds.count("reboot") == 1
+    assert [step["kind"] for step in plan["steps"] if step["reboot"]] == ["firmware"]
+    assert plan["reboots"] == 1
     assert kinds.count("initramfs") <= 1
     assert kinds[-1] == "verify"
-    assert kinds[-2] == "reboot"
+    assert kinds[-2] == "firmware"
 
 
 def test_proxmox_on_zfs_keeps_its_root(
@@ -190,10 +191,12 @@ def test_firmware_names_the_path_of_the_boards_maker(
     assert "System Agent" in str(step["note"])
     assert '"VT-d"' in str(step["note"])
     assert step["commands"] == ["systemctl reboot --firmware-setup"]
-    assert one(plan, "reboot")["commands"] == []
+    assert step["summary"] == ("Reboot into the firmware setup and set Intel VT-d (the IOMMU) to Enabled")
+    assert plan["reboots"] == 1
     other = one(plan_of(PVE_ZFS, platforms, make_facts, finding), "firmware")
     assert "System Agent" not in str(other["note"])
-    assert other["commands"] == []
+    assert other["commands"] == ["systemctl reboot"]
+    assert "press Del or F2" in other["summary"]
 
 
 def test_the_order_of_causes_settles(

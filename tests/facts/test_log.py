@@ -51,11 +51,23 @@ def filler(count: int, start: float = 0.001, step: float = 0.01) -> str:
         (filler(80, start=100, step=1), {"state": "whole"}, False),
     ],
     ids=[
-        "grep", "several-terms", "grep-i", "wrong-case", "term-lets-it-not-through", "term-i-lets-it-not-through", "excerpt",
-        "filter-not-understood", "one-line-is-somebodys-choice", "the-early-part-is-gone", "empty", "only-late-lines", "whole-log",
-        "whole-log-ends-early", "ring-buffer-wrapped",
+        "grep",
+        "several-terms",
+        "grep-i",
+        "wrong-case",
+        "term-lets-it-not-through",
+        "term-i-lets-it-not-through",
+        "excerpt",
+        "filter-not-understood",
+        "one-line-is-somebodys-choice",
+        "the-early-part-is-gone",
+        "empty",
+        "only-late-lines",
+        "whole-log",
+        "whole-log-ends-early",
+        "ring-buffer-wrapped",
     ],
-)  # fmt: skip
+)
 def test_what_silence_proves_of_the_table(
     text: str, more: dict[str, Any], proven: bool, templates: list[dict[str, Any]]
 ) -> None:
@@ -95,7 +107,7 @@ def test_head_proves_no_absence(templates: list[dict[str, Any]]) -> None:
     text = f"root@a:~# dmesg | grep DMAR | head -1\n{ENABLED}\nroot@a:~#\n"
     assert not Log(open_paste(text.encode(), "p"), templates).lookup(WIDTH).known
     text = f"root@a:~# dmesg | grep DMAR | tail -9\n{ENABLED}\nroot@a:~#\n"
-    assert not Log(open_paste(text.encode(), "p"), templates).lookup(OPTION).value == ()
+    assert len(Log(open_paste(text.encode(), "p"), templates).lookup(OPTION).value) == 1
 
 
 def test_a_denied_log_is_said(templates: list[dict[str, Any]]) -> None:
@@ -107,14 +119,32 @@ def test_a_denied_log_is_said(templates: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("01:00.0", "0000:01:00.0"), ("0000:0A:00.1", "0000:0a:00.1"), ("10000:e1:00.0", "10000:e1:00.0"), ("01:00.0:", "0000:01:00.0"),
+        ("01:00.0", "0000:01:00.0"),
+        ("0000:0A:00.1", "0000:0a:00.1"),
+        ("10000:e1:00.0", "10000:e1:00.0"),
+        ("01:00.0:", "0000:01:00.0"),
     ],
-)  # fmt: skip
+)
 def test_full_address(text: str, expected: str) -> None:
     assert full_address(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", ".", ":.", "01:00", "01:00.8", "a:b:c:d.0", "zz:00.0", "0000:01:00.0:", "::.0", "-1:00.0", "01:00.0 "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        ":.",
+        "01:00",
+        "01:00.8",
+        "a:b:c:d.0",
+        "zz:00.0",
+        "0000:01:00.0:",
+        "::.0",
+        "-1:00.0",
+        "01:00.0 ",
+    ],
+)
 def test_no_address(text: str) -> None:
     assert not is_address(text)
 
@@ -123,14 +153,17 @@ def test_no_address(text: str) -> None:
     ("text", "fields"),
     [
         ("[ 1.0] pci 0000:01:00.0: Adding to iommu group 17", {"device": "0000:01:00.0", "group": "17"}),
-        ("Nov 12 20:54:12 pve kernel: vfio-pci 0000:01:00.1: Adding to iommu group 1", {"device": "0000:01:00.1", "group": "1"}),
+        (
+            "Nov 12 20:54:12 pve kernel: vfio-pci 0000:01:00.1: Adding to iommu group 1",
+            {"device": "0000:01:00.1", "group": "1"},
+        ),
         ("pci 10000:e1:00.0: Adding to iommu group 9", {"device": "10000:e1:00.0", "group": "9"}),
         ("[ 1.0] pci 0000:01:00.0: Adding to iommu group", None),
         ("[ 1.0] pci 0000:01:00.0: Adding to iommu group x", None),
         ("[ 1.0] platform AMDI0020:00: Adding to iommu group 3", None),
         (": Adding to iommu group 3", None),
     ],
-)  # fmt: skip
+)
 def test_group_lines(text: str, fields: dict[str, str] | None, templates: list[dict[str, Any]]) -> None:
     found = [event.fields for event in scan(text, templates) if event.name == "group_new"]
     assert found == ([] if fields is None else [fields])
@@ -138,5 +171,7 @@ def test_group_lines(text: str, fields: dict[str, str] | None, templates: list[d
 
 def test_a_line_gives_an_event_once_and_keeps_the_order(templates: list[dict[str, Any]]) -> None:
     text = "\n".join(f"[ 1.{n}] pci 0000:0{n}:00.0: Adding to iommu group {n}" for n in range(9))
-    events = [event for event in scan(text + "\n" + ENABLED * 3, templates) if event.name in ("group_new", OPTION)]
+    events = [
+        event for event in scan(text + "\n" + ENABLED * 3, templates) if event.name in ("group_new", OPTION)
+    ]
     assert [event.at for event in events] == list(range(10))

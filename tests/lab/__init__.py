@@ -1,0 +1,1 @@
+"""The lab: real kernels, emulated IOMMUs, hosts broken on purpose, VFIO's own answer: docs/lab.md."""

@@ -1,0 +1,100 @@
+"""Boots scenarios and holds the tool against VFIO: `make lab`, `make lab SCENARIO=name`, `make lab-record`.
+
+    PYTHONPATH=tests python -m lab.run [--record] [NAME...]
+
+Exit status: 0 all agree, 1 some do not, 2 it could not be tried.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from .image import LabError, cache, missing
+from .judge import Judgement, judge
+from .machine import Results, boot
+from .scenario import HERE, Scenario, ScenarioError, load, names
+
+SAMPLES = HERE.parents[1] / "samples/lab"
+
+
+def main() -> int:
+    """Runs the scenarios that the command line names, or all."""
+    parser = argparse.ArgumentParser(prog="lab")
+    parser.add_argument(
+        "--record", action="store_true", help="renew samples/lab from what the guests bring back"
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios, all by default")
+    options = parser.parse_args()
+    try:
+        scenarios = [load(name) for name in options.names or names()]
+        _ready()
+        with (cache() / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return _all(scenarios, options.record)
+    except (LabError, ScenarioError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+
+
+def _ready() -> None:
+    """Raises LabError where something that is needed is not here."""
+    lacking = missing()
+    if lacking:
+        raise LabError(f"missing; as root: apt-get install {' '.join(lacking)}")
+    if os.geteuid():
+        raise LabError("debootstrap and chroot need root: sudo make lab")
+    cache().mkdir(parents=True, exist_ok=True)
+
+
+def _all(scenarios: list[Scenario], record: bool) -> int:
+    rows: list[tuple[str, ...]] = [("scenario", "kernel", "verdict", "VFIO", "seconds")]
+    disagreements: list[str] = []
+    for scenario in scenarios:
+        print(f"lab: {scenario.name}: {scenario.title}", flush=True)
+        try:
+            results, judgement = _one(scenario, record)
+        except LabError as error:
+            disagreements.append(f"{scenario.name}: {error}")
+            rows.append((scenario.name, scenario.kernel, "-", "no answer", "-"))
+            continue
+        for found in judgement.disagreements:
+            print(f"     {found}", flush=True)
+            disagreements.append(f"{scenario.name}: {found}")
+        seconds = f"{results.seconds:.0f}"
+        rows.append((scenario.name, results.kernel, judgement.verdict, judgement.answer, seconds))
+    print(table(rows))
+    for line in disagreements:
+        print(line)
+    print(f"lab: {len(scenarios)} scenarios, {len(disagreements)} disagreements")
+    return 1 if disagreements else 0
+
+
+def _one(scenario: Scenario, record: bool) -> tuple[Results, Judgement]:
+    with tempfile.TemporaryDirectory(prefix="boot.", dir=cache()) as work:
+        results = boot(scenario, Path(work))
+    if record:
+        SAMPLES.mkdir(exist_ok=True)
+        (SAMPLES / f"{scenario.name}.tar.gz").write_bytes(results.bundle)
+        (SAMPLES / f"{scenario.name}.truth.json").write_text(results.truth, "utf-8")
+    return results, judge(scenario, results.bundle, results.truth)
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Rows in columns.
+
+    >>> print(table([("scenario", "verdict"), ("healthy", "ready")]))
+    scenario  verdict
+    healthy   ready
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

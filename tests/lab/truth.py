@@ -1,0 +1,206 @@
+"""Runs in the guest as root: asks VFIO itself which PCI endpoints can be given away, and prints JSON.
+
+Three questions of each endpoint. `now`: as the host stands, is the group viable, does it attach, does the
+device open? `managed`, for a device that a VM's configuration hands to a manager which rebinds: the same as
+soon as it is bound as that manager would. `bound`, for a device that nobody meant: the same as soon as its own
+slot is bound and nothing else. Opening resets a device and loads modules: all other evidence comes before.
+
+Nothing but the standard library: it runs alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PCI = Path("/sys/bus/pci")
+GROUPS = Path("/sys/kernel/iommu_groups")
+CONTAINER = "/dev/vfio/vfio"
+BASE = 0x3B00 + 100  # _IO(';', 100)
+SET_IOMMU, GET_STATUS, SET_CONTAINER, GET_DEVICE = BASE + 2, BASE + 3, BASE + 4, BASE + 6
+TYPE1V2, VIABLE = 3, 1
+OURS = "virtio-pci"  # the guest's own disks: taking them away would end the guest
+HOSTPCI = re.compile(r"^hostpci\d+:\s*(?:host=)?([0-9a-f:.;]+)", re.MULTILINE)
+
+
+def text(path: Path) -> str | None:
+    """What a file of sysfs says."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
+def link(path: Path) -> str | None:
+    """The name that a link of sysfs leads to."""
+    try:
+        return path.readlink().name
+    except OSError:
+        return None
+
+
+def entries(path: Path) -> list[str]:
+    """The names in a directory; none if it is not there."""
+    return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+
+
+def device(address: str) -> Path:
+    """A device's directory."""
+    return PCI / "devices" / address
+
+
+def is_endpoint(address: str) -> bool:
+    """Whether its header is an endpoint's."""
+    try:
+        head = (device(address) / "config").read_bytes()[:16]
+    except OSError:
+        return False
+    return len(head) == 16 and head[14] & 0x7F == 0
+
+
+def ask(address: str) -> dict[str, Any]:
+    """Goes the way QEMU goes, one step after the other, and says where it ends."""
+    answer: dict[str, Any] = {"viable": None, "attached": False, "opened": False}
+    group = link(device(address) / "iommu_group")
+    if group is None:
+        return {**answer, "error": "no IOMMU group"}
+    fds: list[int] = []
+    step = "open the container"
+    try:
+        fds.append(container := os.open(CONTAINER, os.O_RDWR | os.O_CLOEXEC))
+        step = "open the group"
+        fds.append(fd := os.open(f"/dev/vfio/{group}", os.O_RDWR | os.O_CLOEXEC))
+        step = "VFIO_GROUP_GET_STATUS"
+        flags = struct.unpack("II", fcntl.ioctl(fd, GET_STATUS, struct.pack("II", 8, 0)))[1]
+        answer["viable"] = bool(flags & VIABLE)
+        # Not viable: go on all the same, the error of the next step is what a user of VFIO would see.
+        step = "VFIO_GROUP_SET_CONTAINER"
+        fcntl.ioctl(fd, SET_CONTAINER, struct.pack("i", container))
+        step = "VFIO_SET_IOMMU"
+        fcntl.ioctl(container, SET_IOMMU, TYPE1V2)
+        answer["attached"] = True
+        step = "VFIO_GROUP_GET_DEVICE_FD"
+        # A mutable buffer: with bytes, Python returns the buffer and the descriptor's number is lost.
+        fds.append(fcntl.ioctl(fd, GET_DEVICE, bytearray(address.encode() + b"\0")))
+        answer["opened"] = True
+    except OSError as error:
+        answer["error"] = f"{step}: {errno.errorcode.get(error.errno or 0, '?')}"
+    finally:
+        for fd in reversed(fds):
+            os.close(fd)
+    return answer
+
+
+def write(path: Path, words: str) -> None:
+    """Writes to sysfs; a refusal shows in what VFIO says afterwards."""
+    with contextlib.suppress(OSError):
+        path.write_text(words)
+
+
+def load(module: str) -> None:
+    """Loads a module, if there is one to load."""
+    subprocess.run(["/sbin/modprobe", "-q", module], check=False)
+
+
+def bind(addresses: list[str]) -> dict[str, str | None]:
+    """Binds devices to vfio-pci as VM managers do; returns what held them."""
+    held = {address: link(device(address) / "driver") for address in addresses}
+    for address, driver in held.items():
+        if driver == "vfio-pci":
+            continue
+        write(device(address) / "driver_override", "vfio-pci")
+        write(device(address) / "driver/unbind", address)
+        write(PCI / "drivers_probe", address)
+    return held
+
+
+def give_back(held: dict[str, str | None]) -> None:
+    """Undoes `bind`."""
+    for address, driver in held.items():
+        if driver == "vfio-pci":
+            continue
+        write(device(address) / "driver/unbind", address)
+        write(device(address) / "driver_override", "\n")
+        if driver is not None:
+            write(PCI / "drivers" / driver / "bind", address)
+
+
+def endpoints() -> list[str]:
+    """All endpoints."""
+    return [name for name in entries(PCI / "devices") if is_endpoint(name)]
+
+
+def slot_of(address: str) -> str:
+    """Its address without the function."""
+    return address.rpartition(".")[0]
+
+
+def managed() -> list[str]:
+    """The devices that a VM manager would bind when its guest starts: Proxmox VE's hostpci."""
+    found: list[str] = []
+    for path in sorted(Path("/etc/pve/qemu-server").glob("*.conf")):
+        for names in HOSTPCI.findall(path.read_text()):
+            for name in names.split(";"):
+                full = name if name.count(":") == 2 else "0000:" + name
+                found += [a for a in endpoints() if a == full or ("." not in full and slot_of(a) == full)]
+    return found
+
+
+def describe(address: str) -> dict[str, Any]:
+    """What sysfs says of a device."""
+    here = device(address)
+    ids = [(text(here / name) or "0x").removeprefix("0x") for name in ("vendor", "device")]
+    group = link(here / "iommu_group")
+    members = entries(GROUPS / group / "devices") if group is not None else []
+    return {
+        "ids": ":".join(ids),
+        "class": (text(here / "class") or "0x").removeprefix("0x"),
+        "driver": link(here / "driver"),
+        "group": int(group) if group is not None else None,
+        "members": members,
+    }
+
+
+def answers() -> dict[str, dict[str, Any]]:
+    """The three questions, asked of every endpoint."""
+    known = {address: {**describe(address), "now": ask(address)} for address in endpoints()}
+    taken = managed()
+    load("vfio-pci")  # not before: its ids= may bind what nothing holds
+    bind(taken)
+    for address in taken:
+        known[address]["managed"] = ask(address)
+    slots: dict[str, list[str]] = {}
+    for address, facts in known.items():
+        if address not in taken and facts["driver"] != OURS:
+            slots.setdefault(slot_of(address), []).append(address)
+    for slot in slots.values():
+        if all(known[address]["driver"] == "vfio-pci" for address in slot):
+            continue
+        held = bind(slot)
+        for address in slot:
+            known[address]["bound"] = ask(address)
+        give_back(held)
+    return known
+
+
+def main() -> None:
+    """Prints the truth."""
+    load("vfio_iommu_type1")  # as every VM manager does
+    facts: dict[str, Any] = {"kernel": os.uname().release, "cmdline": text(Path("/proc/cmdline"))}
+    facts["iommus"] = entries(Path("/sys/class/iommu"))
+    facts["devices"] = answers()
+    json.dump(facts, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main()
