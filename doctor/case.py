@@ -48,7 +48,8 @@ def write_case(name: str, check: str | None, device: str | None, expect: str | N
     if device:
         body["device"] = device
     body["expect"] = expect or entry["status"]
-    head = [f"A case for {chosen}, from a {evidence.kind}. Present status: {entry['status']}. Put it under its `cases:`."]
+    head = [f"A case for {chosen}, from a {evidence.kind}; it goes under the rule's `cases:`."]
+    head += [f"Present status: {entry['status']}."]
     head += _doubts(chosen, {**body, "expect": entry["status"]})
     text = yaml.dump([body], sort_keys=False, allow_unicode=True, width=120, Dumper=_dumper(yaml))
     return "".join(f"# {line}\n" for line in head) + str(text)

@@ -128,9 +128,7 @@ def _case_options(case: argparse.ArgumentParser) -> None:
     case.add_argument("input", metavar="INPUT")
     case.add_argument("--check", metavar="CHECK", help="the check that the case is for")
     case.add_argument("--device", metavar="DEVICE")
-    case.add_argument(
-        "--expect", metavar="STATUS", help="the status that it should have, if not the present one"
-    )
+    case.add_argument("--expect", metavar="STATUS", help="the status that it should have, if not the present one")
     case.add_argument("-o", "--output", metavar="FILE")
     case.set_defaults(run=_case)
 

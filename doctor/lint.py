@@ -69,9 +69,7 @@ def _problems(rule: dict[str, Any], names: dict[str, frozenset[str] | None], kno
     found = missing(rule)
     if not rule.get("statuses"):
         found.append("it declares no statuses")
-    found += [
-        f"`after` names {name}, which is no check" for name in compiled["after"] if not _known(name, known)
-    ]
+    found += [f"`after` names {name}, which is no check" for name in compiled["after"] if not _known(name, known)]
     for path, bound in _paths(compiled, ()):
         text = _unknown_name(path, bound, names)
         if text:
@@ -107,9 +105,7 @@ def _paths(node: Any, bound: tuple[str, ...]) -> list[tuple[list[str], tuple[str
     return found
 
 
-def _unknown_name(
-    path: list[str], bound: tuple[str, ...], names: dict[str, frozenset[str] | None]
-) -> str | None:
+def _unknown_name(path: list[str], bound: tuple[str, ...], names: dict[str, frozenset[str] | None]) -> str | None:
     """What is wrong with a path, with the nearest name that exists."""
     if path[0] in bound:
         return None

@@ -172,9 +172,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def main() -> int:
     """Measure and print; the exit status is 0 unless --strict is given and something is over its limit."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9, help="how often each is run (default 9)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a limit is not kept")
     parser.add_argument("--paste", help="a text file to examine instead of the sample")

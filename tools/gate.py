@@ -28,11 +28,7 @@ def main() -> int:
     rules = {str(case.rule["id"]): case for case in cases}
     wrong += [f"{case.path}: {name}: {what}" for name, case in rules.items() for what in missing(case.rule)]
     # A rule without a single case is not seen through its cases.
-    bare = (
-        [rule["id"] for rule in knowledge["rules"] if rule["id"] not in rules]
-        if folder.resolve() == OWN
-        else []
-    )
+    bare = [rule["id"] for rule in knowledge["rules"] if rule["id"] not in rules] if folder.resolve() == OWN else []
     wrong += [f"{name}: it has no case" for name in bare]
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
     sys.stdout.write(f"{len(rules)} rules, {len(cases)} cases, {len(wrong)} wrong\n")

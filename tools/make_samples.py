@@ -190,13 +190,8 @@ class Host:
         lines = ["".ljust(5) + "".join(f"CPU{number}".rjust(11) for number in range(self.cpus))]
 
         def add(label: str, chip: str, what: str) -> None:
-            counts = (
-                1103 * (len(lines) + 1) % 977 if cpu == len(lines) % self.cpus else 0
-                for cpu in range(self.cpus)
-            )
-            lines.append(
-                f"{label:>4}:" + "".join(f"{count:>11}" for count in counts) + f"  {chip:<24} {what}"
-            )
+            counts = (1103 * (len(lines) + 1) % 977 if cpu == len(lines) % self.cpus else 0 for cpu in range(self.cpus))
+            lines.append(f"{label:>4}:" + "".join(f"{count:>11}" for count in counts) + f"  {chip:<24} {what}")
 
         for number, what in ((0, "timer"), (8, "rtc0"), (9, "acpi")):
             add(
@@ -226,9 +221,7 @@ class Host:
             number += 1
         totals = (("NMI", "Non-maskable interrupts"), ("LOC", "Local timer interrupts"))
         for label, what in (*totals, ("RES", "Rescheduling interrupts"), ("MCP", "Machine check polls")):
-            lines.append(
-                f"{label:>4}:" + "".join(f"{4 * n + 17:>11}" for n in range(self.cpus)) + f"   {what}"
-            )
+            lines.append(f"{label:>4}:" + "".join(f"{4 * n + 17:>11}" for n in range(self.cpus)) + f"   {what}")
         return "\n".join([*lines, " ERR:          0", " MIS:          0", ""])
 
     def _interrupt_name(self, device: Device) -> str | None:
@@ -250,9 +243,7 @@ class Host:
             name, size, used, users = (*line.split(), "-")[:4]
             users = users if users == "-" else users + ","
             taint = " (POE)" if name.startswith("nvidia") else " (P)" if name in ("zfs", "spl") else ""
-            lines.append(
-                f"{name} {size} {used} {users} Live 0xffffffffc{0x0A00000 + number * 0x9000:07x}{taint}\n"
-            )
+            lines.append(f"{name} {size} {used} {users} Live 0xffffffffc{0x0A00000 + number * 0x9000:07x}{taint}\n")
             names.append(name)
         self.put("proc/modules", "".join(lines))
         for name in names:
@@ -317,10 +308,7 @@ class Host:
         return (device.bus in self._root_buses and device.driver == "pcieport") or self._is_endpoint(device)
 
     def _is_endpoint(self, device: Device) -> bool:
-        return (
-            device.bus not in self._root_buses
-            or device.address[5:] in self.facts.get("integrated", "").split()
-        )
+        return device.bus not in self._root_buses or device.address[5:] in self.facts.get("integrated", "").split()
 
     @property
     def _root_buses(self) -> tuple[int, ...]:
@@ -349,9 +337,7 @@ class Host:
         if (port or device.slot[5:] in self.facts.get("acs_slots", "").split()) and not self._quirk(device):
             bits = 0x1F if device.ids[0] == 0x8086 else 0x5F
             wide = device.ids[0] == 0x8086 and 0xA110 <= device.ids[1] <= 0xA11F  # control at +8: an erratum
-            control = (
-                0x1D if translated or (self.facts["cpu"]["vendor"] == "AuthenticAMD" and self.iommu) else 0
-            )
+            control = 0x1D if translated or (self.facts["cpu"]["vendor"] == "AuthenticAMD" and self.iommu) else 0
             struct.pack_into("<II" if wide else "<HH", data, 0x104, bits, control)
             struct.pack_into("<I", data, 0x100, 0x0001000D)
         return bytes(data)
@@ -402,9 +388,7 @@ class Host:
                 scopes = b"".join(
                     _scope(1, address) for address in str(unit.get("serves", "")).split() if ":" in address
                 )
-                head = struct.pack(
-                    "<HHBBHQ", 0, 16 + len(scopes), 0 if scopes else 1, 0, 0, int(unit["base"], 16)
-                )
+                head = struct.pack("<HHBBHQ", 0, 16 + len(scopes), 0 if scopes else 1, 0, 0, int(unit["base"], 16))
                 body += head + scopes
             for region in self.iommu.get("rmrr", ()):
                 scope = _scope(1, region["device"])

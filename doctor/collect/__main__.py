@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="passdoctor collect",
         description="Gather, read-only, what tells whether this host can pass PCI devices through to VMs.",
     )
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz)"
-    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz)")
     parser.add_argument(
         "--redact",
         choices=("forum", "none"),
@@ -139,9 +137,7 @@ def _left_out(collected: Collected) -> List[str]:
     groups: Dict[Tuple[str, str], List[str]] = {}
     needs_root = False
     for entry in collected.entries.values():
-        told = entry.state in ("denied", "failed", "cut") or (
-            entry.how == "command" and entry.state == "absent"
-        )
+        told = entry.state in ("denied", "failed", "cut") or (entry.how == "command" and entry.state == "absent")
         if not told and not (entry.path == "proc/iomem" and entry.reason):
             continue
         item = item_for(entry.path)

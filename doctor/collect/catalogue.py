@@ -79,9 +79,7 @@ def _exists(path: str) -> Item:
     return Item(path, "exists", ask="ls -d /" + path, limit=0)
 
 
-def _command(
-    name: str, argv: Sequence[str], limit: int, privacy: str, ask: str = "", root: bool = False
-) -> Item:
+def _command(name: str, argv: Sequence[str], limit: int, privacy: str, ask: str = "", root: bool = False) -> Item:
     ask = ask or " ".join(argv)
     return Item("cmd/" + name, "command", tuple(argv), root, limit, 20.0, privacy, None, ask)
 

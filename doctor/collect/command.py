@@ -63,9 +63,7 @@ def run(argv: Sequence[str], timeout: float, limit: int) -> Result:
         process.stderr.close()
 
 
-def _drain(
-    process: "subprocess.Popen[bytes]", out: IO[bytes], err: IO[bytes], deadline: float, limit: int
-) -> Result:
+def _drain(process: "subprocess.Popen[bytes]", out: IO[bytes], err: IO[bytes], deadline: float, limit: int) -> Result:
     outputs: List[bytearray] = [bytearray(), bytearray()]
     killed: Optional[str] = None
     with selectors.DefaultSelector() as selector:

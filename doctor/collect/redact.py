@@ -80,9 +80,7 @@ class Redactor:
         data = look.UUID.sub(self._uuid, data)
         data = look.MACHINE_ID.sub(lambda match: self._uuid(match).replace("-", ""), data)
         data = look.LVM_UUID.sub(self._lvm_uuid, data)
-        data = look.SHORT_UUID_LINE.sub(
-            lambda line: look.SHORT_UUID.sub(self._short_uuid, line.group()), data
-        )
+        data = look.SHORT_UUID_LINE.sub(lambda line: look.SHORT_UUID.sub(self._short_uuid, line.group()), data)
         data = self._groups(look.BY_ID, data, self._by_id)
         data = self._groups(look.WWN, data, lambda match, value: self._hex("wwn", value))
         data = self._groups(look.IQN, data, self._iqn)
@@ -94,9 +92,7 @@ class Redactor:
         data = look.IPV4.sub(self._ipv4, data)
         data = look.IPV6.sub(self._ipv6, data)
         if self._everywhere is not None:
-            data = self._everywhere.sub(
-                lambda match: self.name(self._names[match[0].lower()], match[0]), data
-            )
+            data = self._everywhere.sub(lambda match: self.name(self._names[match[0].lower()], match[0]), data)
         return data
 
     def name(self, kind: str, value: str) -> str:
@@ -106,9 +102,7 @@ class Redactor:
         if kind == "host" and "." in value:
             short, _, domain = value.partition(".")
             return self.name("host", short) + "." + (self.name("net", domain) if "." in domain else domain)
-        return "{}-{}{}".format(
-            kind, self._token(kind, value.lower(), 6), ".example" if kind == "net" else ""
-        )
+        return "{}-{}{}".format(kind, self._token(kind, value.lower(), 6), ".example" if kind == "net" else "")
 
     def _token(self, kind: str, value: str, digits: int) -> str:
         self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -245,9 +239,7 @@ class Redactor:
     def _at_host(self, match: Match[str]) -> str:
         host = match["host"].partition(".")[0].lower()
         known = host in self._hosts and match["user"] not in look.BUILDERS - {"root"}
-        return (
-            self.name("user", match["user"]) + "@" + self.name("host", match["host"]) if known else match[0]
-        )
+        return self.name("user", match["user"]) + "@" + self.name("host", match["host"]) if known else match[0]
 
     def _email(self, match: Match[str]) -> str:
         value = match[0].lower()
@@ -276,11 +268,7 @@ class Redactor:
         value = match[0].lower()
         groups = [group for group in value.split(":") if group]
         packed = value.count("::")
-        if (
-            packed > 1
-            or ":::" in value
-            or (not packed and (len(groups) != 8 or value[0] == ":" or value[-1] == ":"))
-        ):
+        if packed > 1 or ":::" in value or (not packed and (len(groups) != 8 or value[0] == ":" or value[-1] == ":")):
             return match[0]
         # Eight pairs are a world wide name; one group is `::1` or a prefix such as `fe80::`.
         if len(groups) < 2 or value.startswith("2001:db8:") or (len(groups) == 8 and len(value) == 23):

@@ -58,16 +58,12 @@ HOSTS = [
         r"(?P<host>" + _NAME + r") (?=[\w./()@-]{1,64}(?:\[\d{1,9}\])?: )",
         re.M,
     ),
-    re.compile(
-        r"(?i)(?<![A-Za-z])hostname(?: set to <|[\"']?[=:] {0,2}[\"']?)(?P<host>" + _NAME + r")(?![\w(])"
-    ),
+    re.compile(r"(?i)(?<![A-Za-z])hostname(?: set to <|[\"']?[=:] {0,2}[\"']?)(?P<host>" + _NAME + r")(?![\w(])"),
     re.compile(r"(?<![\w.])ip=(?:[^\s:\"']{0,64}:){4}(?P<host>" + _NAME + r")(?=:)"),
     re.compile(r"(?<!\w)nfsroot=(?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:)"),
 ]
 PROMPTS = [
-    re.compile(
-        r"^[ \t>*|`]{0,8}(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?=:[^\n]{0,120}[#$%])", re.M
-    ),
+    re.compile(r"^[ \t>*|`]{0,8}(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?=:[^\n]{0,120}[#$%])", re.M),
     re.compile(
         r"^[ \t>*|`]{0,8}\[(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?=[ :][^\]\n]{0,120}\] ?[#$%])",
         re.M,
@@ -97,16 +93,12 @@ SECRETS = [
     re.compile(r"(?i)(?:" + _CALLED + r")\w{0,16}[\"']?[ \t]{0,3}[=:][ \t]{0,3}" + _VALUE),
     re.compile(r"(?i)--?(?:password|passwd|passphrase|token|secret)[ \t]{1,3}" + _VALUE),
     re.compile(r"(?i)(?<![A-Za-z])pass=" + _VALUE),
-    re.compile(
-        r"(?i)(?<![A-Za-z])key[\"']?[ \t]{0,2}[=:][ \t]{0,2}[\"']?(?!/)(?P<value>[A-Za-z0-9+/=_-]{16,})"
-    ),
+    re.compile(r"(?i)(?<![A-Za-z])key[\"']?[ \t]{0,2}[=:][ \t]{0,2}[\"']?(?!/)(?P<value>[A-Za-z0-9+/=_-]{16,})"),
     re.compile(r"(?i)netroot=iscsi:(?P<value>[^@\s]{1,200})(?=@)"),
     re.compile(r"://(?P<value>[^/\s:@]{1,64}:[^/\s@]{1,256})(?=@)"),
     re.compile(r"(?i)(?<![A-Za-z])bearer[ \t]{1,3}(?P<value>[A-Za-z0-9+/=._~-]{16,})"),
     re.compile(r"(?m)^sshkeys:[ \t]{0,3}(?P<value>\S+)"),
-    re.compile(
-        r"(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-nistp\d{3}|@openssh\.com) (?P<value>AAAA[A-Za-z0-9+/=]+)"
-    ),
+    re.compile(r"(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-nistp\d{3}|@openssh\.com) (?P<value>AAAA[A-Za-z0-9+/=]+)"),
     re.compile(r"(?<![A-Za-z0-9+/])(?P<value>[A-Za-z0-9+/]{43}=)(?![A-Za-z0-9+/=])"),
     re.compile(r"grub\.pbkdf2\.(?P<value>[\w.]+)"),
     re.compile(r"(?P<value>\$(?:1|2[aby]?|5|6|7|y|gy)\$[./A-Za-z0-9$,=]{8,256})"),
@@ -122,9 +114,7 @@ UUID = re.compile(r"(?<![0-9A-Fa-f])" + _H + r"{8}(?:-" + _H + r"{4}){3}-" + _H 
 MACHINE_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])")
 LVM_UUID = re.compile(r"(?<![\w-])[0-9A-Za-z]{6}(?:-[0-9A-Za-z]{4}){5}-[0-9A-Za-z]{6}(?![\w-])")
 SHORT_UUID_LINE = re.compile(r"^.*uuid.*$|^[0-9A-F]{4}-[0-9A-F]{4}[ \t]*$", re.M | re.I)
-SHORT_UUID = re.compile(
-    r"(?<![\w-])(?:[0-9A-F]{4}-[0-9A-F]{4}|[0-9A-F]{16}|[0-9A-Fa-f]{8}(?=-\d\d(?![\w-])))(?!\w)"
-)
+SHORT_UUID = re.compile(r"(?<![\w-])(?:[0-9A-F]{4}-[0-9A-F]{4}|[0-9A-F]{16}|[0-9A-Fa-f]{8}(?=-\d\d(?![\w-])))(?!\w)")
 SERIALS = [
     re.compile(r"(?i)serial ?number(?P<sep>:) (?P<value>[^\s][^\r\n]{0,127})"),
     re.compile(
@@ -140,22 +130,14 @@ WWN = re.compile(
 )
 IQN = re.compile(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]{1,200})")
 HWADDR = re.compile(
-    r"(?<![0-9A-Za-z:.-])"
-    + _H
-    + r"{2}(?P<sep>[:-])"
-    + _H
-    + r"{2}(?:(?P=sep)"
-    + _H
-    + r"{2}){4,18}(?![0-9A-Za-z:-])"
+    r"(?<![0-9A-Za-z:.-])" + _H + r"{2}(?P<sep>[:-])" + _H + r"{2}(?:(?P=sep)" + _H + r"{2}){4,18}(?![0-9A-Za-z:-])"
 )
 
 # -- addresses --------------------------------------------------------------------------------------------
 EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}(?![\w@])"
 )
-IPV4 = re.compile(
-    r"(?<![\w.])(?<![A-Za-z]-)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d|-[A-Za-z]|-\d{1,2}(?![\d.])| #)"
-)
+IPV4 = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d|-[A-Za-z]|-\d{1,2}(?![\d.])| #)")
 USB_PORT = re.compile(r"(?<![\d.])\d{1,2}-$")
 A_VERSION = re.compile(
     r"(?i)(?<![A-Za-z])(?:version|ver|firmware|fw|driver|rev|revision|release|bios|api|nvm|microcode|ucode"

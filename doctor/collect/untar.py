@@ -156,8 +156,6 @@ def _long_name(kind: bytes, content: bytes) -> str:
             raise BundleError("the archive holds a sparse file, a link, or a file of many gigabytes")
         if key == b"path" and kind == b"x":
             if b"\0" in value:
-                raise BundleError(
-                    "a name in the archive holds control characters: {:.80}".format(ascii(value))
-                )
+                raise BundleError("a name in the archive holds control characters: {:.80}".format(ascii(value)))
             name = _text(value)
     return name

@@ -50,9 +50,7 @@ def evidence_of(case: Case) -> Evidence:
         return open_paste(str(body["paste"]).encode(), "case")
     pieces = []
     for path, text in (body.get("given") or {}).items():
-        pieces.append(
-            Piece(path, str(text).rstrip("\n"), f"case:{path}", 1, "lspci -nnk" if "lspci" in path else None)
-        )
+        pieces.append(Piece(path, str(text).rstrip("\n"), f"case:{path}", 1, "lspci -nnk" if "lspci" in path else None))
     return Evidence("case", "case", pieces, complete=bool(body.get("complete")))
 
 
@@ -72,19 +70,14 @@ def judge(case: Case, knowledge: dict[str, Any]) -> list[str]:
     return _particulars(case, matching, findings, knowledge)
 
 
-def _particulars(
-    case: Case, matching: list[Finding], findings: list[Finding], knowledge: dict[str, Any]
-) -> list[str]:
+def _particulars(case: Case, matching: list[Finding], findings: list[Finding], knowledge: dict[str, Any]) -> list[str]:
     """Severity, remedies and first cause, where the case states them."""
     wrong = []
     severity, remedy, cause = (case.body.get(key) for key in ("severity", "remedy", "cause"))
     if severity and not any(found.severity == severity for found in matching):
         wrong.append(f"expected severity {severity}, found {matching[0].severity if matching else 'none'}")
     if remedy is not None and matching:
-        kinds = [
-            next(key for key in step if key not in ("why", "optional", "risk"))
-            for step in matching[0].remedy
-        ]
+        kinds = [next(key for key in step if key not in ("why", "optional", "risk")) for step in matching[0].remedy]
         if kinds != remedy:
             wrong.append(f"expected remedies {remedy}, found {kinds}")
     if cause:

@@ -109,9 +109,7 @@ def _rows(host: Host, findings: list[Finding], aims: list[Target]) -> list[Row]:
     rows = []
     for device in host.pci.all():
         if device.address in wanted:
-            rows.append(
-                Row(device.address, verdict(findings, device.address, aims), wanted[device.address].because)
-            )
+            rows.append(Row(device.address, verdict(findings, device.address, aims), wanted[device.address].because))
         else:
             rows.append(Row(device.address, *_would_take(host, device, base, findings)))
     return rows

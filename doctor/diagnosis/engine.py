@@ -39,9 +39,7 @@ class HostScope(dict[str, Any]):
         return self[name] if name in self else self._host.lookup(name)
 
 
-def run(
-    host: Host, rules: list[Rule], targets: list[Target], known: frozenset[str] = frozenset()
-) -> list[Finding]:
+def run(host: Host, rules: list[Rule], targets: list[Target], known: frozenset[str] = frozenset()) -> list[Finding]:
     """The findings of all `rules`, in their order. A gate that fails makes every other rule not applicable."""
     gates = [rule for rule in rules if rule["gate"]]
     findings = [found for rule in gates for found in _host_rule(host, rule)]
@@ -80,13 +78,9 @@ def _judge(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:
     if rule["scope"] == "event":
         return _event_rule(host, rule, named)
     known = {target.address: target for target in targets}
-    findings = [
-        _one(rule, address, _scope(host, address, known, named.pop(address, None))) for address in known
-    ]
+    findings = [_one(rule, address, _scope(host, address, known, named.pop(address, None))) for address in known]
     others = {device: event for device, event in named.items() if device is not None or not findings}
-    return findings + [
-        _one(rule, device, _scope(host, device, known, event)) for device, event in others.items()
-    ]
+    return findings + [_one(rule, device, _scope(host, device, known, event)) for device, event in others.items()]
 
 
 def _named(host: Host, rule: Rule) -> dict[str | None, Any]:
@@ -94,10 +88,7 @@ def _named(host: Host, rule: Rule) -> dict[str | None, Any]:
     chosen: dict[str | None, Any] = {}
     for name in rule["events"]:
         for event in host.log.all(name):
-            if (
-                rule["where"] is not None
-                and truth(evaluate(rule["where"], _with(host, event=event))) is not True
-            ):
+            if rule["where"] is not None and truth(evaluate(rule["where"], _with(host, event=event))) is not True:
                 continue
             named = event.lookup("device")
             chosen.setdefault(named.value if isinstance(named, Fact) else None, event)
@@ -147,9 +138,7 @@ def _one(rule: Rule, device: str | None, scope: HostScope) -> Finding:
         if held is None:
             status = f.UNKNOWN if rule["kind"] == "state" else f.NOT_APPLICABLE
             return _finding(rule, device, status, scope, applies)
-    fails = (
-        evaluate(rule["fail"], scope) if rule["fail"] is not None and not _settles(rule, symptom) else symptom
-    )
+    fails = evaluate(rule["fail"], scope) if rule["fail"] is not None and not _settles(rule, symptom) else symptom
     if fails is not None and truth(fails) is True:
         return _finding(rule, device, f.FAIL, scope, _joined(fails, symptom))
     passes = evaluate(rule["pass"], scope) if rule["pass"] is not None else Fact(False)
@@ -160,9 +149,7 @@ def _one(rule: Rule, device: str | None, scope: HostScope) -> Finding:
         return _finding(rule, device, f.NOT_APPLICABLE, scope, fails or passes)
     if value is False and fails is None:
         return _finding(rule, device, f.FAIL, scope, passes)
-    missing = (
-        passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
-    )
+    missing = passes if fails is None else fails._replace(wanted=tuple(dict.fromkeys(fails.wanted + passes.wanted)))
     return _finding(rule, device, f.UNKNOWN, scope, missing)
 
 

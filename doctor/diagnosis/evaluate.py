@@ -95,9 +95,7 @@ def _union(first: tuple[Any, ...], second: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _both(value: Any, left: Fact, right: Fact) -> Fact:
     """A result that rests on two facts."""
-    return Fact(
-        value, _union(left.sources, right.sources), _union(left.wanted, right.wanted), left.weak or right.weak
-    )
+    return Fact(value, _union(left.sources, right.sources), _union(left.wanted, right.wanted), left.weak or right.weak)
 
 
 def _settled(value: bool, fact: Fact) -> Fact:
@@ -210,9 +208,7 @@ def _join(node: list[Any], scope: Scope) -> Fact:
 def _first(node: list[Any], scope: Scope) -> Fact:
     fact = evaluate(node[1], scope)
     known = fact.value is not UNKNOWN and fact.value
-    return (
-        fact._replace(value=fact.value[0 if node[0] == "first" else -1]) if known else unknown(*fact.wanted)
-    )
+    return fact._replace(value=fact.value[0 if node[0] == "first" else -1]) if known else unknown(*fact.wanted)
 
 
 def _map_address(node: list[Any], scope: Scope) -> Fact:

@@ -64,9 +64,7 @@ def _tree(data: bytes, name: str, shown: str) -> Evidence:
                 if path is None or any(ord(c) < 32 for c in path):
                     continue
                 if member.issym() and path.startswith("sys/"):
-                    pieces.append(
-                        files.piece(path, member.linkname.encode("utf-8", "replace"), relative, link=True)
-                    )
+                    pieces.append(files.piece(path, member.linkname.encode("utf-8", "replace"), relative, link=True))
                 elif member.isreg() and member.size <= _LARGEST:
                     handle = archive.extractfile(member)
                     if handle is not None:
@@ -74,7 +72,8 @@ def _tree(data: bytes, name: str, shown: str) -> Evidence:
     except InputError:
         raise
     except tarfile.ReadError:
-        hint = "unpack it first: zstd -d" if data[:4] == b"\x28\xb5\x2f\xfd" else "it is cut, damaged, or none of tar, tar.gz, tar.xz, tar.bz2"
+        zstd = data[:4] == b"\x28\xb5\x2f\xfd"
+        hint = "unpack it first: zstd -d" if zstd else "it is cut, damaged, or none of tar, tar.gz, tar.xz, tar.bz2"
         raise InputError(f"{shown}: the archive cannot be read: {hint}") from None
     except (tarfile.TarError, EOFError, OSError, ValueError, MemoryError) as error:
         raise InputError(f"{shown}: the archive cannot be read: {error}") from None
@@ -94,5 +93,5 @@ def _below_top(name: str) -> str:
     name = name.removeprefix("./").lstrip("/")
     if name.startswith((*files.ROOTS, "sos_commands/")):
         return name
-    top, slash, rest = name.partition("/")
+    _top, slash, rest = name.partition("/")
     return rest if slash and rest.startswith((*files.ROOTS, "sos_commands/")) else name

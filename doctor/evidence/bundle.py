@@ -22,9 +22,7 @@ def from_collected(collected: Collected, kind: str, source: str) -> Evidence:
 
 def _piece(entry: Entry, source: str, kind: str) -> Piece:
     """One entry as a piece; a live host's files are cited by their own names."""
-    cited = (
-        f"/{entry.path}" if kind == "host" and not entry.path.startswith("cmd/") else f"{source}:{entry.path}"
-    )
+    cited = f"/{entry.path}" if kind == "host" and not entry.path.startswith("cmd/") else f"{source}:{entry.path}"
     if kind == "host" and entry.command:
         cited = entry.command
     binary = b"\0" in entry.data[:4096]

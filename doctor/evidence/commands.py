@@ -307,9 +307,7 @@ def _unwrap(text: str) -> str:
     if " -- chroot /host " in text:
         text = text.partition(" -- chroot /host ")[2]
     words = text.split(" ")
-    while words and (
-        words[0] in ("sudo", "time", "LC_ALL=C", "LANG=C", "doas", "command", "-E") or not words[0]
-    ):
+    while words and (words[0] in ("sudo", "time", "LC_ALL=C", "LANG=C", "doas", "command", "-E") or not words[0]):
         words = words[1:]
     return " ".join(words)
 
@@ -356,11 +354,7 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
             terms.append(word)
         else:
             files.append(word)
-    split = [
-        part
-        for term in terms
-        for part in re.split(r"\\\||\|" if extended or "\\|" in term else r"\\\|", term)
-    ]
+    split = [part for term in terms for part in re.split(r"\\\||\|" if extended or "\\|" in term else r"\\\|", term)]
     split = [part.replace("\\.", ".").strip("()") for part in split if part]
     plain = not inverted and not cut and not any(set(part) & set("*[]^$+?\\(){}") for part in split)
     return tuple(split), fold, plain, files
@@ -386,8 +380,7 @@ def route(words: list[str]) -> str | None:
         return _PLAIN[name]
     if name == "journalctl":
         kernel = any(
-            w in ("-k", "--dmesg") or (w.startswith("-") and not w.startswith("--") and "k" in w)
-            for w in words
+            w in ("-k", "--dmesg") or (w.startswith("-") and not w.startswith("--") and "k" in w) for w in words
         )
         return "cmd/journalctl-k" if kernel else "cmd/messages"
     if name in _READERS:

@@ -37,9 +37,7 @@ def open_directory(root: Path) -> Evidence:
     if not pieces:
         raise InputError(f"{root}: no file of a host in it (neither etc/, proc/ or sys/ nor sos_commands/)")
     sos = (base / "sos_commands").is_dir()
-    return Evidence(
-        "sosreport" if sos else "directory", str(root), [*pieces, *files.listings(names, str(root))]
-    )
+    return Evidence("sosreport" if sos else "directory", str(root), [*pieces, *files.listings(names, str(root))])
 
 
 def _read(full: Path, path: str, base: Path, relative: str) -> Piece | None:

@@ -58,11 +58,7 @@ def evidence_path(name: str) -> str | None:
     if mark >= 0:
         rest = name[mark + len("sos_commands/") :]
         return next(
-            (
-                path
-                for start, path in _SOS
-                if rest == start or (start.endswith("dumpxml") and rest.startswith(start))
-            ),
+            (path for start, path in _SOS if rest == start or (start.endswith("dumpxml") and rest.startswith(start))),
             None,
         )
     if name.startswith("var/log/"):

@@ -22,15 +22,33 @@ from doctor.evidence.types import (
 )
 
 OTHER = "text/other"
+# The words of missing files and of refusals in the languages that pastes come in.
 _MISSING = (
-    "No such file or directory", "没有那个文件或目录", "Datei oder Verzeichnis nicht gefunden", "Aucun fichier ou dossier",
-    "No existe el fichero", "Нет такого файла", "そのようなファイル", "Arquivo ou diretório inexistente",
-)  # fmt: skip
+    "No such file or directory",
+    "没有那个文件或目录",
+    "Datei oder Verzeichnis nicht gefunden",
+    "Aucun fichier ou dossier",
+    "No existe el fichero",
+    "Нет такого файла",
+    "そのようなファイル",
+    "Arquivo ou diretório inexistente",
+)
 _DENIED = (
-    "Operation not permitted", "Permission denied", "不允许的操作", "权限不够", "拒绝", "nicht erlaubt", "Keine Berechtigung",
-    "Permission non accordée", "Opération non permise", "Permiso denegado", "Operación no permitida", "許可されて",
-    "Отказано в доступе", "Permissão negada",
-)  # fmt: skip
+    "Operation not permitted",
+    "Permission denied",
+    "不允许的操作",
+    "权限不够",
+    "拒绝",
+    "nicht erlaubt",
+    "Keine Berechtigung",
+    "Permission non accordée",
+    "Opération non permise",
+    "Permiso denegado",
+    "Operación no permitida",
+    "許可されて",
+    "Отказано в доступе",
+    "Permissão negada",
+)
 _RESTARTS = ("reboot", "systemctl reboot", "shutdown -r", "init 6")
 
 
@@ -72,9 +90,7 @@ class _Splitter:
             self.command, self.path = None, None
             return
         found = shapes.shape(text)
-        typed = (
-            commands.prompt(text) if found is None or "@" in text[:80] or text.lstrip()[:1] in "$#" else None
-        )
+        typed = commands.prompt(text) if found is None or "@" in text[:80] or text.lstrip()[:1] in "$#" else None
         if typed is not None and not (found is not None and found.path == "etc/default/grub"):
             self.begin_command(typed, line)
             return
@@ -137,9 +153,7 @@ class _Splitter:
             if command is not None:
                 self.command = None
                 self.state = (
-                    self._state(command)
-                    if command.exact and path in ("cmd/lspci-nnk", "cmd/dmesg")
-                    else EXCERPT
+                    self._state(command) if command.exact and path in ("cmd/lspci-nnk", "cmd/dmesg") else EXCERPT
                 )
         self.lines.append(line)
 
@@ -149,11 +163,7 @@ class _Splitter:
             return False
         if found is not None and found.path == self.path:
             return True
-        if (
-            self.path == "cmd/lspci-nnk"
-            and shapes.device_detail(text)
-            and (found is None or not _starts_block(found))
-        ):
+        if self.path == "cmd/lspci-nnk" and shapes.device_detail(text) and (found is None or not _starts_block(found)):
             return True
         if self.command is not None and self.command.path is not None:
             return found is None or not found.strong or not _foreign(self.path, found.path)
@@ -170,14 +180,19 @@ class _Splitter:
         command = self.command
         if lines and path is not None:
             self.pieces.append(self._piece(path, lines, command))
-        elif (
-            path is not None and command is not None and end and self.prompted and not lines and command.path
-        ):
+        elif path is not None and command is not None and end and self.prompted and not lines and command.path:
             self.pieces.append(
                 Piece(
-                    path, "", self.name, self.typed_at, command.text, self.state, command.terms, command.ignore_case,
+                    path,
+                    "",
+                    self.name,
+                    self.typed_at,
+                    command.text,
+                    self.state,
+                    command.terms,
+                    command.ignore_case,
                     self.boot,
-                )  # fmt: skip
+                )
             )
         self.path = None if command is None else path
 
@@ -190,7 +205,8 @@ class _Splitter:
             self.pieces = [piece._replace(boot=self.boot - piece.boot) for piece in self.pieces]
         if self.prompts:
             numbers = tuple(line.number for line in self.prompts.values())
-            self.pieces.append(Piece("text/prompts", "\n".join(self.prompts), self.name, state=EXCERPT, numbers=numbers))
+            names = "\n".join(self.prompts)
+            self.pieces.append(Piece("text/prompts", names, self.name, state=EXCERPT, numbers=numbers))
 
     def _piece(self, path: str, lines: list[Line], command: Command | None) -> Piece:
         """The block as a piece; an error message of the command becomes a state."""

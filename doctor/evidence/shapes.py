@@ -15,12 +15,16 @@ _STAMP = (
     r"|[A-Z][a-z]{2} {1,2}\d{1,2} [\d:]{8} \S{1,64} kernel:|\d{4}-\d\d-\d\dT\S{1,40} \S{1,64} kernel:"
 )
 _MESSAGE = (
-    r"DMAR(?:-IR)?: ?\S|Linux version \d|AMD-Vi: |ACPI: (?:DMAR|IVRS) |vfio-pci 0000|pci 0000:|iommu: |vfio_pci: |vfio_ecap_init:"
+    r"DMAR(?:-IR)?: ?\S|Linux version \d|AMD-Vi: |ACPI: (?:DMAR|IVRS) |vfio-pci 0000|pci 0000:|iommu: "
+    r"|vfio_pci: |vfio_ecap_init:"
     r"|x2apic: |perf/amd_iommu: |kvm: disabled|VFIO - User|Intel-IOMMU: |PCI-DMA: |vfio_iommu_type1_"
 )
 _TOOLS = r"qemu|kvm: -device|error: |TASK ERROR|libvirt|internal error|vfio[: ]|unsupported configuration|modprobe: "
 _MODULES = r"(?:vfio(?:[_-]\w{2,20})?|kvm(?:_intel|_amd)?|pci[_-]stub|vendor-reset|nct6775|coretemp)"
-_VM = r"(?:hostpci\d{1,2}|onboot|bios|machine|ostype|scsihw|efidisk\d|vga|args|cores|sockets|memory|numa|vmgenid|meta|cpu)"
+_VM = (
+    r"(?:hostpci\d{1,2}|onboot|bios|machine|ostype|scsihw|efidisk\d|vga|args|cores|sockets|memory|numa|vmgenid"
+    r"|meta|cpu)"
+)
 _SUB = (
     r"Subsystem|Kernel driver in use|Kernel modules|Flags|Capabilities|Memory at|I/O ports at|Expansion ROM|DeviceName"
     r"|Control|Status|Latency|Interrupt|Region \d|Bus|IOMMU group|NUMA node|Physical Slot|Memory behind|I/O behind"
@@ -45,12 +49,16 @@ SHAPES = (
     _shape(
         "cmd/lspci-nnk",
         True,
-        rf"(?:[*│├└─·\-]+\s*)?(?:iommu[ _]?)?(?:group:?\s{{0,4}}\d{{1,4}}\W{{1,8}})?(?:\[[0-9a-f]{{4}}:[0-9a-f]{{4}}\]\s+(?:\[R\]\s+)?)?"
+        rf"(?:[*│├└─·\-]+\s*)?(?:iommu[ _]?)?(?:group:?\s{{0,4}}\d{{1,4}}\W{{1,8}})?"
+        rf"(?:\[[0-9a-f]{{4}}:[0-9a-f]{{4}}\]\s+(?:\[R\]\s+)?)?"
         rf"{_ADDRESS}(?:\s+\S|[A-Z][a-z])",
         re.IGNORECASE,
     ),
     _shape(
-        "cmd/lspci-nnk", True, r"(?:[#*=\-][#*=\-\s]{0,40})?(?:iommu[ _]?)?group:?\s{1,4}\d{1,4}\s?:?\W{0,8}$", re.IGNORECASE
+        "cmd/lspci-nnk",
+        True,
+        r"(?:[#*=\-][#*=\-\s]{0,40})?(?:iommu[ _]?)?group:?\s{1,4}\d{1,4}\s?:?\W{0,8}$",
+        re.IGNORECASE,
     ),
     _shape("cmd/iommu-groups", True, r"\S*/sys/kernel/iommu_groups/\d+(?:/devices)?[:/]?"),
     _shape("cmd/iommu-groups", True, rf"\.?/?\d{{1,4}}/devices/{_ADDRESS}"),
@@ -68,9 +76,7 @@ SHAPES = (
         r"(?:linux|kernel)?\s?(?:cmdline|command ?line)\s?[:=]\s?[\"']?\S*=\S",
         re.IGNORECASE,
     ),
-    _shape(
-        "cmd/lsmod", True, r"(?:Module\s+Size\s+Used by|[a-z]\w{1,40}\s+\d{4,9}\s+\d{1,6}(?:\s+[\w,\-]+)?$)"
-    ),
+    _shape("cmd/lsmod", True, r"(?:Module\s+Size\s+Used by|[a-z]\w{1,40}\s+\d{4,9}\s+\d{1,6}(?:\s+[\w,\-]+)?$)"),
     _shape("cmd/uname-a", True, r"Linux \S{1,64} \d+\.\d+"),
     _shape("cmd/pveversion", True, r"(?:proxmox-ve|pve-manager|pve-kernel)[:/]\s?\S"),
     _shape("etc/os-release", True, r"(?:PRETTY_NAME|VERSION_ID|ID|ID_LIKE|VERSION_CODENAME)="),

@@ -22,8 +22,16 @@ class Binding:
     """Host-wide facts of binding."""
 
     SHOWN = (
-        "ids", "stub_ids", "unmatched_ids", "meant_ids", "misspelt_modules", "virqfd", "unsafe_interrupts", "ignores_msrs", "wanted",
-    )  # fmt: skip
+        "ids",
+        "ignores_msrs",
+        "meant_ids",
+        "misspelt_modules",
+        "stub_ids",
+        "unmatched_ids",
+        "unsafe_interrupts",
+        "virqfd",
+        "wanted",
+    )
 
     def __init__(self, host: Host) -> None:
         """Reads from the other facts of `host`."""
@@ -86,12 +94,7 @@ class Binding:
         """The device whose id is one slip away from `ids` and that no configured id names."""
         wanted = set(self.wanted.value) if self.wanted.known else set()
         for device in self._host.pci.all():
-            if (
-                device.ids
-                and device.ids not in wanted
-                and device.ids[:5] == ids[:5]
-                and _near(device.ids, ids)
-            ):
+            if device.ids and device.ids not in wanted and device.ids[:5] == ids[:5] and _near(device.ids, ids):
                 return device
         return None
 
@@ -122,9 +125,7 @@ class Binding:
         for module in ("vfio_iommu_type1", "iommufd"):
             piece = evidence.last(f"sys/module/{module}/parameters/allow_unsafe_interrupts")
             if piece is not None and piece.text.strip() in _YES:
-                return self._where_set(
-                    piece.cite(0, f"{module}.allow_unsafe_interrupts = {piece.text.strip()}")
-                )
+                return self._where_set(piece.cite(0, f"{module}.allow_unsafe_interrupts = {piece.text.strip()}"))
         running = evidence.last("sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts")
         if running is not None:
             return Fact(False, (running.cite(0),))
@@ -152,11 +153,7 @@ class Binding:
         if option.known and option.value is not None and str(option.value) in _YES:
             return option._replace(value=True)
         given: Any = self._host.cmdline.lookup("ignores_msrs")
-        return (
-            given._replace(value=True)
-            if isinstance(given, Fact) and given.known and given.value
-            else Fact(False)
-        )
+        return given._replace(value=True) if isinstance(given, Fact) and given.known and given.value else Fact(False)
 
 
 class Misspelt:

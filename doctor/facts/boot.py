@@ -34,9 +34,7 @@ _VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 _LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _STUB_INFO = "sys/firmware/efi/efivars/StubInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _WANTED = (_LOADER_INFO, "proc/cmdline")
-_ASSIGNMENT = re.compile(
-    r"\s*(?:export\s+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?|GRUB_ENABLE_BLSCFG)(\+?=)", re.ASCII
-)
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?|GRUB_ENABLE_BLSCFG)(\+?=)", re.ASCII)
 _OPTIONS = re.compile(r"\s*(options|append|APPEND|cmdline:|kernel_cmdline:|KERNEL_CMDLINE\S{0,40}=)\s*(.*)")
 _WORD = re.compile(r'(?:"[^"]*"|[^\s"])+')
 _NAMES = ("systemd-boot", "grub", "limine", "refind")
@@ -171,9 +169,7 @@ def _by_tool(evidence: Evidence) -> Fact | None:
                 return Fact(loader, (piece.cite(found[0]),))
     for path in ("cmd/update-grub", "cmd/proxmox-boot-tool", "cmd/update-initramfs", "cmd/messages"):
         for piece in reversed(evidence.pieces(path)):
-            warned = find_line(piece, "booted via proxmox-boot-tool") or find_line(
-                piece, "configuring kernels on"
-            )
+            warned = find_line(piece, "booted via proxmox-boot-tool") or find_line(piece, "configuring kernels on")
             if warned:
                 # The tool writes boot entries for systemd-boot only; for GRUB it merely copies kernels.
                 entry = find_line(piece, "creating boot-entry for")

@@ -37,9 +37,7 @@ class Slip(NamedTuple):
 
     def lookup(self, name: str) -> Any:
         """The parts as rules ask for them."""
-        return (
-            Fact(getattr(self, name), (self.source,) if self.source else ()) if name in self._fields else None
-        )
+        return Fact(getattr(self, name), (self.source,) if self.source else ()) if name in self._fields else None
 
     def __str__(self) -> str:
         return f"`{self.given}` (meant: `{self.meant}`)"
@@ -54,9 +52,7 @@ class Note(NamedTuple):
 
     def lookup(self, name: str) -> Any:
         """The parts as rules ask for them."""
-        return (
-            Fact(getattr(self, name), (self.source,) if self.source else ()) if name in self._fields else None
-        )
+        return Fact(getattr(self, name), (self.source,) if self.source else ()) if name in self._fields else None
 
     def __str__(self) -> str:
         return self.why
@@ -112,9 +108,7 @@ class Cmdline:
         if name in _PARTS:
             whole, part = _PARTS[name]
             fact: Fact = getattr(self, "_" + whole)()
-            return (
-                fact._replace(value=tuple(getattr(item, part) for item in fact.value)) if fact.known else fact
-            )
+            return fact._replace(value=tuple(getattr(item, part) for item in fact.value)) if fact.known else fact
         if not self.words.known:
             return self.words
         if name in _EFFECTS:
@@ -197,16 +191,12 @@ class Cmdline:
                 meant = self._value_slip(word)
             if meant is not None:
                 slips.append(Slip(word.raw, meant, word.source, word.name))
-        return Fact(
-            Listing(slips), tuple(s.source for s in slips if s.source) or self._cite([]), weak=self.words.weak
-        )
+        return Fact(Listing(slips), tuple(s.source for s in slips if s.source) or self._cite([]), weak=self.words.weak)
 
     def _value_slip(self, word: Word) -> str | None:
         """The word with its option mended, if that is one slip away from an option of the parameter."""
         options = [
-            o
-            for o in self._data["options"]
-            if o["name"].replace("-", "_") == word.name and len(o["option"]) > 1
+            o for o in self._data["options"] if o["name"].replace("-", "_") == word.name and len(o["option"]) > 1
         ]
         useless = [o["option"] for o in self._data["useless"] if o["name"].replace("-", "_") == word.name]
         mended, changed = [], False
@@ -232,13 +222,9 @@ class Cmdline:
             for entry in self._data["useless"]:
                 name = entry["name"].replace("-", "_")
                 options = (word.value or "").split(",")
-                if word.name == name and (
-                    entry["option"] == "*" or entry["option"] in (*options, word.value)
-                ):
+                if word.name == name and (entry["option"] == "*" or entry["option"] in (*options, word.value)):
                     notes.append(Note(word.raw, entry["why"], word.source))
-        return Fact(
-            Listing(notes), tuple(n.source for n in notes if n.source) or self._cite([]), weak=self.words.weak
-        )
+        return Fact(Listing(notes), tuple(n.source for n in notes if n.source) or self._cite([]), weak=self.words.weak)
 
 
 _EFFECTS = frozenset(

@@ -103,9 +103,7 @@ class Host:
         if words.known:
             cited = words.sources[0] if words.sources else None
             parsed = tuple(
-                word
-                for text in words.value
-                for word in split(str(text), _best(words.sources, str(text)) or cited)
+                word for text in words.value for word in split(str(text), _best(words.sources, str(text)) or cited)
             )
             words = words._replace(value=parsed, weak=True)
         return Cmdline(words, self._knowledge["parameters"])

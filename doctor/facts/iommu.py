@@ -7,7 +7,7 @@ Sysfs beats the log, the log beats parameters; what a log's silence proves is th
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from doctor.evidence.types import CUT, FILTERED, WHOLE, Evidence, Piece
 from doctor.facts.cmdline import Cmdline
@@ -56,9 +56,7 @@ def _or_active(groups: Fact, active: Fact) -> Fact:
 def _witness(log: Log, claim: str, contradictions: list[Contradiction]) -> Fact | None:
     """What the log's lines say of a claim: proof beats strong, strong beats weak; a later boot's word is last."""
     order = {"proof": 3, "negative": 3, "strong": 2, "weak": 1}
-    said = [
-        (order.get(event.template.get("strength", ""), 0), value, event) for value, event in log.claims(claim)
-    ]
+    said = [(order.get(event.template.get("strength", ""), 0), value, event) for value, event in log.claims(claim)]
     if not said:
         return None
     best = max(rank for rank, _, _ in said)
@@ -109,11 +107,7 @@ def _table(evidence: Evidence, log: Log, vendor: Fact, active: Fact) -> Fact:
     listing = evidence.listing(TABLES)
     if listing is not None:
         names = [name for name in listing[0] if name in ("DMAR", "IVRS")]
-        source = (
-            listing[1]
-            .whole()
-            ._replace(text=", ".join(names) or "neither DMAR nor IVRS among the ACPI tables")
-        )
+        source = listing[1].whole()._replace(text=", ".join(names) or "neither DMAR nor IVRS among the ACPI tables")
         return Fact(bool(names), (source,))
     said = _witness(log, "firmware.table", [])
     if said is not None:
@@ -156,11 +150,7 @@ def _noiommu(evidence: Evidence, log: Log) -> Fact:
         nodes = [name for name in listing[0] if name.startswith("noiommu-")]
         return Fact(bool(nodes), (listing[1].whole(),))
     piece = evidence.last("sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
-    return (
-        Fact(piece.text.strip() in ("Y", "1"), (piece.cite(0),))
-        if piece is not None
-        else unknown("dev/vfio/")
-    )
+    return Fact(piece.text.strip() in ("Y", "1"), (piece.cite(0),)) if piece is not None else unknown("dev/vfio/")
 
 
 def _active(
@@ -172,9 +162,8 @@ def _active(
     said = _witness(log, "iommu.active", contradictions)
     if units is not None and units[0]:
         return Fact(True, (units[1].cite(0),))
-    if groups.known and noiommu.value is not True:
-        if groups.value or (groups.sources and not groups.weak):
-            return groups
+    if groups.known and noiommu.value is not True and (groups.value or (groups.sources and not groups.weak)):
+        return groups
     if units is not None:
         return Fact(False, (units[1].whole()._replace(text="no IOMMU in /sys/class/iommu"),))
     if said is not None and not said.weak:
@@ -272,9 +261,7 @@ def default_on(evidence: Evidence) -> Fact:
     for prefix in ("boot/config", "proc/config"):
         for piece in evidence.under(prefix):
             for index, line in enumerate(piece.text.splitlines()):
-                if line.startswith(
-                    ("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y")
-                ):
+                if line.startswith(("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y")):
                     return Fact(True, (piece.cite(index, line.strip()),))
             for index, line in enumerate(piece.text.splitlines()):
                 if "CONFIG_INTEL_IOMMU_DEFAULT_ON" in line or line.startswith("CONFIG_INTEL_IOMMU=y"):

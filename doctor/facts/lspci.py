@@ -16,9 +16,7 @@ from doctor.evidence.types import WHOLE, Piece, Source
 from doctor.facts.fact import UNKNOWN
 from doctor.facts.messages import full_address
 
-_ADDRESS = re.compile(
-    r"(?<![0-9a-fA-F:.])((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?![0-9a-fA-F:])"
-)
+_ADDRESS = re.compile(r"(?<![0-9a-fA-F:.])((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?![0-9a-fA-F:])")
 _GROUP = re.compile(r"(?:iommu[ _]?)?group:?\s{0,4}(\d{1,5})\b", re.IGNORECASE)
 _IDS = re.compile(r"\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]")
 _PLAIN_IDS = re.compile(r"^\s*([0-9a-fA-F]{4}):\s+([0-9a-fA-F]{4}:[0-9a-fA-F]{4})\b")
@@ -64,9 +62,7 @@ class _Open:
         plain = _PLAIN_IDS.match(text)
         self.ids: str | None = ":".join(ids[-1]).lower() if ids else plain.group(2).lower() if plain else None
         found = _CLASS.search(text)
-        self.class_ = (
-            found.group(1).lower() if found else plain.group(1).lower() if plain else _class_of(text)
-        )
+        self.class_ = found.group(1).lower() if found else plain.group(1).lower() if plain else _class_of(text)
         self.name = _name(text) if not plain else None
         revision = _REVISION.search(text)
         self.revision = revision.group(1) if revision else None
@@ -119,17 +115,10 @@ def read(piece: Piece) -> list[Entry]:
                 header = group
             lead = _IDS.findall(line[: found.start()])
             text = rest + (f" [{lead[0][0]}:{lead[0][1]}]" if lead and not _IDS.search(rest) else "")
-            devices.append(
-                _Open(full_address(found.group(1)), text, group, piece.cite(index, line.strip()[:300]))
-            )
+            devices.append(_Open(full_address(found.group(1)), text, group, piece.cite(index, line.strip()[:300])))
             continue
         alone = _GROUP.search(line)
-        if (
-            alone
-            and len(line.strip()) < 30
-            and "Kernel" not in line
-            and not line.strip().startswith("IOMMU group:")
-        ):
+        if alone and len(line.strip()) < 30 and "Kernel" not in line and not line.strip().startswith("IOMMU group:"):
             header = int(alone.group(1))
         elif devices:
             devices[-1].take(line, piece.cite(index, line.strip()[:300]))
@@ -147,10 +136,7 @@ def _is_device(line: str, found: re.Match[str]) -> bool:
     rest = line[found.end() : found.end() + 1]
     if not before:
         return rest in (" ", "\t") or rest.isupper()
-    return (
-        bool(_GROUP.search(before) or _IDS.search(before) or not any(c.isalnum() for c in before))
-        and rest == " "
-    )
+    return bool(_GROUP.search(before) or _IDS.search(before) or not any(c.isalnum() for c in before)) and rest == " "
 
 
 def _drivers_shown(piece: Piece) -> bool:
@@ -159,9 +145,7 @@ def _drivers_shown(piece: Piece) -> bool:
     if piece.terms or (" -s" in command and piece.text.count("\n") == 0):
         return False
     words = [w for w in command.split() if w.startswith("-") and not w.startswith("--")]
-    asked = (
-        "lspci" in command and any(set(w) & set("kv") for w in words) and "Kernel driver in use" in piece.text
-    )
+    asked = "lspci" in command and any(set(w) & set("kv") for w in words) and "Kernel driver in use" in piece.text
     # Tools that print `Driver: x` at the end of a line print nothing for a device without one.
     inline = piece.text.count("Driver: ") > 1 and "Kernel driver" not in piece.text
     return asked or inline
@@ -178,7 +162,7 @@ def _class_of(text: str) -> str | None:
 
 def _name(text: str) -> str | None:
     """The vendor's and the device's name: what stands after the class."""
-    head, colon, tail = text.partition(": ")
+    _head, colon, tail = text.partition(": ")
     if not colon:
         return None
     name = _REVISION.sub("", _IDS.sub("", tail)).split("(prog-if")[0].split("   Driver:")[0].strip()

@@ -57,9 +57,7 @@ def read(evidence: Evidence, log: Log, bridges: list[tuple[str, Source]]) -> Mac
         virtualization=_virtualization(evidence, log),
         guest=_guest(evidence, log),
         xen_dom0=_xen(evidence),
-        wsl=_marker(
-            evidence, ("proc/version", "proc/sys/kernel/osrelease", "cmd/uname-a"), ("microsoft", "WSL")
-        ),
+        wsl=_marker(evidence, ("proc/version", "proc/sys/kernel/osrelease", "cmd/uname-a"), ("microsoft", "WSL")),
         container=_container(evidence),
         board=_board(evidence),
         lockdown=_lockdown(evidence, log),
@@ -215,11 +213,7 @@ def _board(evidence: Evidence) -> Fact:
         if piece is not None and piece.text.strip():
             names.append(piece.text.strip())
             sources.append(piece.cite(0))
-    return (
-        Fact(" ".join(names), tuple(sources))
-        if names
-        else Fact(UNKNOWN, (), ("sys/class/dmi/id/board_name",))
-    )
+    return Fact(" ".join(names), tuple(sources)) if names else Fact(UNKNOWN, (), ("sys/class/dmi/id/board_name",))
 
 
 def _lockdown(evidence: Evidence, log: Log) -> Fact:

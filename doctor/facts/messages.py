@@ -146,9 +146,7 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _match(
-    text: str, begin: int, position: int, end: int, parts: list[Any], lead: int
-) -> dict[str, str] | None:
+def _match(text: str, begin: int, position: int, end: int, parts: list[Any], lead: int) -> dict[str, str] | None:
     """The holes of a template whose first literal stands at `position` of the line; None if it does not fit."""
     fields: dict[str, str] = {}
     if lead:
@@ -283,8 +281,7 @@ class Log:
         return [
             name
             for name, template in self._templates.items()
-            if template.get("always") in (vendor, "any")
-            and claim == next(iter(template.get("proves") or ("",)))
+            if template.get("always") in (vendor, "any") and claim == next(iter(template.get("proves") or ("",)))
         ]
 
 
@@ -326,10 +323,8 @@ def _span(piece: Piece, events: list[Event]) -> tuple[int, int] | None:
 def _trimmed(piece: Piece, events: list[Event]) -> bool:
     """Whether a line is missing that the kernel always prints after one that is there: somebody cut it out."""
     names = {event.name for event in events}
-    return any(
-        event.template.get("then") and event.template["then"] not in names and _passes([event.template["then_text"]], piece)
-        for event in events
-    )
+    followed = [event.template for event in events if event.template.get("then")]
+    return any(one["then"] not in names and _passes([one["then_text"]], piece) for one in followed)
 
 
 def _last_place(text: str, places: list[int]) -> int:

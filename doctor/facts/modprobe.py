@@ -161,9 +161,7 @@ def read(evidence: Evidence) -> Modprobe:
     return Modprobe(
         Listing(entries, complete, () if complete else (FOLDERS[0],)),
         tuple(hidden),
-        Listing(
-            _loads(evidence), loads_complete, () if loads_complete else ("etc/modules", _LOAD_FOLDERS[0])
-        ),
+        Listing(_loads(evidence), loads_complete, () if loads_complete else ("etc/modules", _LOAD_FOLDERS[0])),
     )
 
 
@@ -261,9 +259,7 @@ def parse_id(text: str) -> Id | None:
     return Id(":".join(numbers), *numbers)
 
 
-def ids(
-    modprobe: Modprobe, words: Fact | Sequence[str], driver: str = "vfio-pci", builtin: bool = False
-) -> Fact:
+def ids(modprobe: Modprobe, words: Fact | Sequence[str], driver: str = "vfio-pci", builtin: bool = False) -> Fact:
     """The ids that `driver` claims: a tuple of `Id`, with where they stand.
 
     `words` are the parameters of the kernel command line, as a Fact or as such. They outrank modprobe.d,

@@ -78,9 +78,7 @@ def read(evidence: Evidence, devices: list[Device], log: Log) -> Modules:
         name = event.fields.get("module", "").replace("-", "_").strip("'")
         states[name] = Fact(MISSING, (event.source,))
     for event in log.all("module_missing"):
-        states.setdefault(
-            event.fields.get("module", "").replace("-", "_").strip("'"), Fact(MISSING, (event.source,))
-        )
+        states.setdefault(event.fields.get("module", "").replace("-", "_").strip("'"), Fact(MISSING, (event.source,)))
     return Modules(states, complete)
 
 

@@ -33,9 +33,7 @@ HARMLESS_DRIVERS = VFIO_DRIVERS | {"pci-stub", "pcieport", "pci_stub"}
 BRIDGES = ("06",)
 
 
-_SHOWN = frozenset(
-    ["address", "ids", "name", "driver", "group", "kind", "acceptable", "on_vfio", "brief", "class_"]
-)
+_SHOWN = frozenset(["address", "ids", "name", "driver", "group", "kind", "acceptable", "on_vfio", "brief", "class_"])
 
 
 class Device(NamedTuple):
@@ -198,9 +196,7 @@ class Pci:
         for event in log.all("vfio_pci_line"):
             named = event.fields.get("device", "")
             if named and named not in failed:
-                self._merge(
-                    full_address(named), driver=Fact("vfio-pci", (event.source,)), source=event.source
-                )
+                self._merge(full_address(named), driver=Fact("vfio-pci", (event.source,)), source=event.source)
 
     def _from_group_folders(self, evidence: Evidence) -> None:
         """Group members from the listings of /sys/kernel/iommu_groups/N/devices."""
@@ -231,22 +227,13 @@ class Pci:
                 # Whoever shows a device under its group's number shows the group.
                 if entry.group is not None and not piece.terms:
                     self._complete_group(entry.group)
-            lists_all = (
-                piece.state == WHOLE
-                and not piece.terms
-                and any(e.address.endswith("00:00.0") for e in entries)
-            )
+            lists_all = piece.state == WHOLE and not piece.terms and any(e.address.endswith("00:00.0") for e in entries)
             self.complete = self.complete or lists_all
 
     def _note_change(self, entry: lspci.Entry) -> None:
         """Two listings that show different drivers for one device."""
         known = self._devices.get(entry.address)
-        if (
-            known is None
-            or not known.driver.known
-            or entry.driver is UNKNOWN
-            or known.driver.value == entry.driver
-        ):
+        if known is None or not known.driver.known or entry.driver is UNKNOWN or known.driver.value == entry.driver:
             return
         sources = (*known.driver.sources, entry.driver_source)
         text = f"the later listing was believed: {entry.driver or 'no driver'}"
@@ -273,10 +260,16 @@ class Pci:
             physfn = evidence.last(base + "physfn")
             piece = evidence.last(base + "vendor")
             self._merge(
-                full_address(address), ids=ids, class_=class_[2:6] if class_ else None, driver=driver, group=group,
-                override=None if override in (None, "(null)", "") else override, boot_vga=None if boot is None else boot == "1",
-                physfn=physfn.text.rpartition("/")[2] if physfn else None, source=piece.cite(0) if piece else None,
-            )  # fmt: skip
+                full_address(address),
+                ids=ids,
+                class_=class_[2:6] if class_ else None,
+                driver=driver,
+                group=group,
+                override=None if override in (None, "(null)", "") else override,
+                boot_vga=None if boot is None else boot == "1",
+                physfn=physfn.text.rpartition("/")[2] if physfn else None,
+                source=piece.cite(0) if piece else None,
+            )
         if grouped and listing is not None:
             self._group_lists_complete = None
 

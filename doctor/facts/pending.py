@@ -44,11 +44,11 @@ def read(running: Cmdline, boot: Boot, parameters: dict[str, Any]) -> Pending:
     for line in sorted(lines, key=lambda one: one.in_use is False):
         for text in line.words:
             for word in split(str(text), line.source):
-                if word.name in names and _key(word) not in have and not word.ignored:
-                    if word.raw not in missing:
-                        missing.append(word.raw)
-                        sources.append(line.source)
-                        unread = line if line.in_use is False else unread
+                lacks = word.name in names and _key(word) not in have and not word.ignored
+                if lacks and word.raw not in missing:
+                    missing.append(word.raw)
+                    sources.append(line.source)
+                    unread = line if line.in_use is False else unread
     cited = (*dict.fromkeys(sources), *words.sources[:1])
     enables = any(word.startswith(("intel_iommu=on", "intel-iommu=on")) for word in missing)
     return Pending(

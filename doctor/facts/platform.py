@@ -225,9 +225,7 @@ def _proxmox(evidence: Evidence, kernel: Fact) -> Fact | None:
     return None
 
 
-def _distribution(
-    evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, proxmox: Fact | None
-) -> Fact:
+def _distribution(evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, proxmox: Fact | None) -> Fact:
     if proxmox:
         return proxmox
     for path, name in (("etc/unraid-version", "unraid"), ("etc/NIXOS", "nixos")):
@@ -267,9 +265,7 @@ def _like(names: dict[str, tuple[str, Source]]) -> Fact:
     return Fact((), (names["ID"][1],)) if "ID" in names else unknown("etc/os-release")
 
 
-def _version(
-    evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, proxmox: Fact | None
-) -> Fact:
+def _version(evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, proxmox: Fact | None) -> Fact:
     if proxmox:
         return _proxmox_version(evidence, names)
     if "VERSION_ID" in names:

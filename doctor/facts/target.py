@@ -55,11 +55,42 @@ class TargetFacts:
     """A device that is meant for a guest, with what stands around it."""
 
     SHOWN = (
-        "address", "addresses", "because", "boot_vga", "brief", "choices", "companions", "device", "driver", "functions",
-        "group", "host_drivers", "ids", "ids_on_cmdline", "ids_in_modprobe", "ids_words", "in_ids", "kept_companions", "remaining_ids", "kind", "managed", "members", "name", "neighbours",
-        "no_group_node", "not_viable", "obstacles", "on_vfio", "said", "twins", "unbound_companions", "undecided", "vm", "vms",
+        "address",
+        "addresses",
+        "because",
+        "boot_vga",
+        "brief",
+        "choices",
+        "companions",
+        "device",
+        "driver",
+        "functions",
+        "group",
+        "host_drivers",
+        "ids",
+        "ids_in_modprobe",
+        "ids_on_cmdline",
+        "ids_words",
+        "in_ids",
+        "kept_companions",
+        "kind",
+        "managed",
+        "members",
+        "name",
+        "neighbours",
+        "no_group_node",
+        "not_viable",
+        "obstacles",
+        "on_vfio",
+        "remaining_ids",
+        "said",
+        "twins",
+        "unbound_companions",
+        "undecided",
+        "vm",
+        "vms",
         "wanted_ids",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,
@@ -109,9 +140,7 @@ class TargetFacts:
     @property
     def ids(self) -> Fact:
         """vendor:device."""
-        return (
-            Fact(self.device.ids) if self.device is not None and self.device.ids else unknown("cmd/lspci-nnk")
-        )
+        return Fact(self.device.ids) if self.device is not None and self.device.ids else unknown("cmd/lspci-nnk")
 
     @property
     def driver(self) -> Fact:
@@ -158,11 +187,7 @@ class TargetFacts:
         own = self.device
         if own is None:
             return Listing((), False, ("cmd/lspci-nnk",))
-        found = [
-            d
-            for d in self._host.pci.slot(self.address)
-            if d.address != own.address and self._goes_along(own, d)
-        ]
+        found = [d for d in self._host.pci.slot(self.address) if d.address != own.address and self._goes_along(own, d)]
         return Listing(found, bool(found) or self._slot_seen(), ("cmd/lspci-nnk",))
 
     def _slot_seen(self) -> bool:
@@ -196,15 +221,14 @@ class TargetFacts:
         for device in same:
             shows = any(function.boot_vga for function in self._host.pci.slot(device.address))
             slots[device.slot.removeprefix("0000:")] = shows
-        return " or ".join(slot + (" (it shows the firmware's picture)" if shows else "") for slot, shows in slots.items())
+        told = {True: " (it shows the firmware's picture)", False: ""}
+        return " or ".join(slot + told[shows] for slot, shows in slots.items())
 
     @property
     def unbound_companions(self) -> Listing:
         """Companions that a host driver holds and that no VM manager will take."""
         return Listing(
-            d
-            for d in self.companions
-            if d.acceptable.value is False and not self._targets.get(d.address, False)
+            d for d in self.companions if d.acceptable.value is False and not self._targets.get(d.address, False)
         )
 
     @cached_property
@@ -298,9 +322,7 @@ class TargetFacts:
         if self.device is None or not self.device.ids or self.in_ids.value is not True:
             return Listing()
         twins = [d for d in self._host.pci.with_ids(self.device.ids) if d.slot != self.device.slot]
-        return Listing(
-            d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga
-        )
+        return Listing(d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga)
 
     @property
     def host_drivers(self) -> tuple[str, ...]:
@@ -315,9 +337,7 @@ class TargetFacts:
         """The VMs whose configuration names it."""
         slot = self.address.rpartition(".")[0]
         return Listing(
-            vm
-            for vm in self._host.virtual_machines
-            if any(p.address in (self.address, slot) for p in vm.devices)
+            vm for vm in self._host.virtual_machines if any(p.address in (self.address, slot) for p in vm.devices)
         )
 
     @property

@@ -70,9 +70,8 @@ class Machine(NamedTuple):
         for passed in self.devices:
             i440fx = self.machine.known and not str(self.machine.value or "").startswith(("q35", "pc-q35"))
             if passed.options.get("pcie") in ("1", "on", "true") and i440fx:
-                found.append(
-                    f"{passed.key} says pcie=1, which needs the machine type q35, and the VM has {self.machine.value or 'i440fx'}"
-                )
+                has = self.machine.value or "i440fx"
+                found.append(f"{passed.key} says pcie=1, which needs the machine type q35, and the VM has {has}")
         return Listing(found)
 
 
@@ -204,6 +203,4 @@ def _qemu(piece: Piece) -> Machine | None:
     if not devices:
         return None
     unknown_ = Fact(None, weak=True)
-    return Machine(
-        None, "qemu", tuple(devices), unknown_, unknown_, Fact(False, weak=True), managed, piece.whole()
-    )
+    return Machine(None, "qemu", tuple(devices), unknown_, unknown_, Fact(False, weak=True), managed, piece.whole())

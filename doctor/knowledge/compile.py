@@ -21,10 +21,32 @@ STATUSES = ("pass", "fail", "unknown", "not-applicable")
 KINDS = ("state", "symptom")
 SCOPES = ("host", "target", "event")
 SEVERITIES = ("blocker", "risk", "advice")
-KEYS = {
-    "id", "title", "problem", "scope", "kind", "severity", "when", "pass", "fail", "events", "where", "statuses", "after",
-    "why", "detail", "remedy", "references", "since", "until", "gate", "wanted", "cases",
-}  # fmt: skip
+KEYS = frozenset(
+    [
+        "id",
+        "title",
+        "problem",
+        "scope",
+        "kind",
+        "severity",
+        "when",
+        "pass",
+        "fail",
+        "events",
+        "where",
+        "statuses",
+        "after",
+        "why",
+        "detail",
+        "remedy",
+        "references",
+        "since",
+        "until",
+        "gate",
+        "wanted",
+        "cases",
+    ]
+)
 _KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims", "then", "then_text")
 # Runs of letters as doctor.facts.messages counts the words of a log.
 WORD = re.compile(r"[A-Za-z]{4,}")

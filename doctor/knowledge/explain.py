@@ -19,9 +19,7 @@ def listing(extra: str | None = None) -> str:
     """All checks, a line each: id, severity, scope, title."""
     rules = load(extra)["rules"]
     width = max(len(rule["id"]) for rule in rules)
-    return "\n".join(
-        f"{rule['id']:{width}}  {_severity(rule):8}  {rule['scope']:6}  {rule['title']}" for rule in rules
-    )
+    return "\n".join(f"{rule['id']:{width}}  {_severity(rule):8}  {rule['scope']:6}  {rule['title']}" for rule in rules)
 
 
 def explain(check: str, extra: str | None = None) -> str:
@@ -35,8 +33,7 @@ def explain(check: str, extra: str | None = None) -> str:
 
         near = get_close_matches(check, rules, 1)
         raise KnowledgeError(
-            f"no such check: {check}"
-            + (f"; did you mean {near[0]}?" if near else "; see: passdoctor rules list")
+            f"no such check: {check}" + (f"; did you mean {near[0]}?" if near else "; see: passdoctor rules list")
         )
     rule = rules[check]
     parts = [
@@ -94,8 +91,7 @@ def words(node: list[Any]) -> str:
         return repr(rest[0])
     if name in ("and", "or"):
         return f" {name} ".join(
-            f"({words(part)})" if part[0] in ("and", "or") and part[0] != name else words(part)
-            for part in rest
+            f"({words(part)})" if part[0] in ("and", "or") and part[0] != name else words(part) for part in rest
         )
     if name == "not":
         return f"not {words(rest[0])}"

@@ -102,10 +102,6 @@ def _path(node: nodes.Node, text: str) -> list[str]:
         return [node.name]
     if isinstance(node, nodes.Getattr):
         return [*_path(node.node, text), node.attr]
-    if (
-        isinstance(node, nodes.Getitem)
-        and isinstance(node.arg, nodes.Const)
-        and isinstance(node.arg.value, str)
-    ):
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
         return [*_path(node.node, text), node.arg.value]
     raise ExpressionError(f"{text!r}: only names, dots and ['text'] make a path")

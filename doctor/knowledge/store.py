@@ -102,9 +102,7 @@ def _fingerprint(folder: Path) -> str:
     from pathlib import Path
 
     digest = sha256()
-    sources = [
-        Path(root) / name for root, _, names in os.walk(folder) for name in names if name.endswith(".yaml")
-    ]
+    sources = [Path(root) / name for root, _, names in os.walk(folder) for name in names if name.endswith(".yaml")]
     here = Path(__file__).parent
     for path in [*sorted(sources), here / "compile.py", here / "lower.py"]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

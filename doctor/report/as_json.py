@@ -20,10 +20,8 @@ def render(report: Report) -> str:
     # json's own indentation would do, but is written in Python and takes ten times as long.
     parts = []
     for key, value in report.items():
-        if value and isinstance(value, list):
-            written = "[\n" + ",\n".join(map(_dump, value)) + "\n]"
-        else:
-            written = _dump(value)
+        listed = isinstance(value, list) and value
+        written = "[\n" + ",\n".join(map(_dump, listed)) + "\n]" if listed else _dump(value)
         parts.append(f'"{key}": {written}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
 

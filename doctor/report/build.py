@@ -121,17 +121,11 @@ def headline(diagnosis: Diagnosis) -> str:
     if diagnosis.verdict == "ready":
         return f"{names} can be given to a guest" if names else "This host can give devices to guests"
     if diagnosis.verdict == "undetermined":
-        about = (
-            f"whether {names} can be given to a guest"
-            if names
-            else "whether this host can give devices to guests"
-        )
+        about = f"whether {names} can be given to a guest" if names else "whether this host can give devices to guests"
         missing = sum(1 for found in diagnosis.findings if found.status == "unknown")
         return f"What was read does not settle {about} ({missing} open questions)"
     first = next((cause.finding.title for cause in diagnosis.causes), "")
-    about = (
-        f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
-    )
+    about = f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
     start = first[:1] if first[1:2].isupper() else first[:1].lower()
     return f"{about}: {start}{first[1:]}" if first else about
 
@@ -144,11 +138,7 @@ def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
         if device is None:
             continue
         group = device.group.value if device.group.known else None
-        members = (
-            [m.address for m in host.pci.members(group) if m.address != row.address]
-            if group is not None
-            else []
-        )
+        members = [m.address for m in host.pci.members(group) if m.address != row.address] if group is not None else []
         rows.append(
             {
                 "address": row.address,

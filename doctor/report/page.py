@@ -50,9 +50,7 @@ class Page:
         if self._lines and self._lines[-1].plain:
             self._lines.append(Text())
 
-    def prose(
-        self, *parts: str | tuple[str, str], indent: int = 0, first: str = "", wide: bool = False
-    ) -> None:
+    def prose(self, *parts: str | tuple[str, str], indent: int = 0, first: str = "", wide: bool = False) -> None:
         """A paragraph of plain and (text, style) parts; `first` stands before it, in the indentation."""
         self._paragraph(Text.assemble(*parts), indent, first, wide)
 

@@ -34,7 +34,7 @@ _FAMILIES = {
 OS_RELEASE = "/etc/os-release"
 
 
-class PangoMissing(RuntimeError):  # noqa: N818  (it names what is the matter)
+class PangoMissing(RuntimeError):
     """Pango, which sets the PDF's text, is not installed. The message says the command that installs it."""
 
 

@@ -166,9 +166,7 @@ class _Printer:
     def step(self, numbered: Numbered) -> None:
         """A step of the plan with everything that is to be typed."""
         step, words = numbered.step, self.words
-        label = words("step", number=numbered.number) + (
-            f" ({words('optional')})" if step["optional"] else ""
-        )
+        label = words("step", number=numbered.number) + (f" ({words('optional')})" if step["optional"] else "")
         self.page.told((f"{label}: ", "bold green"), (step["summary"], "bold"), indent=_IN)
         if numbered.note:
             self.page.told(numbered.note, indent=_IN + 2)
@@ -283,11 +281,6 @@ def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
 
     What several steps end with is typed once, after all of them.
     """
-    edits = [
-        command
-        for each in reversed(steps)
-        if each.step["kind"] not in _REBUILDS
-        for command in each.step["undo"]
-    ]
+    edits = [command for each in reversed(steps) if each.step["kind"] not in _REBUILDS for command in each.step["undo"]]
     rebuilds = [command for each in steps if each.step["kind"] in _REBUILDS for command in each.step["undo"]]
     return list(dict.fromkeys(reversed(edits + rebuilds)))[::-1]

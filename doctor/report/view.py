@@ -310,9 +310,7 @@ def _told(check: Check, explained: Iterable[Check]) -> tuple[Told, ...]:
 def _questions(checks: Iterable[Check]) -> tuple[Question, ...]:
     groups: dict[tuple[str, ...], list[Check]] = {}
     for check in checks:
-        groups.setdefault(tuple(want["command"] or want["path"] for want in check["wanted"]), []).append(
-            check
-        )
+        groups.setdefault(tuple(want["command"] or want["path"] for want in check["wanted"]), []).append(check)
     return tuple(Question(tuple(group), tuple(group[0]["wanted"])) for group in groups.values())
 
 
@@ -358,9 +356,7 @@ def essential_lines(change: FileChange) -> list[tuple[str, str]]:
 
 def is_short(step: Step) -> bool:
     """Whether a step takes so little room that it had better not be split over two pages."""
-    typed = [
-        line for each in (*step["commands"], *step["undo"], *step["verify"]) for line in each.split("\n")
-    ]
+    typed = [line for each in (*step["commands"], *step["undo"], *step["verify"]) for line in each.split("\n")]
     lines = sum(len(changed_lines(change)) for change in step["files"])
     return lines + sum(1 + len(line) // 80 for line in typed) <= 20
 

@@ -33,9 +33,7 @@ _NAMES = {0: "NUL", 7: "BEL", 8: "BS", 10: "LF", 13: "CR", 27: "ESC", 127: "DEL"
 
 # Fields that may hold several lines; everywhere else a line end comes from evidence and is shown.
 _SEVERAL_LINES = frozenset(("commands", "undo", "verify", "diff", "before", "after"))
-_PROSE = frozenset(
-    ("summary", "note", "detail", "why", "risk", "headline", "notes", "because", "resolved", "reason")
-)
+_PROSE = frozenset(("summary", "note", "detail", "why", "risk", "headline", "notes", "because", "resolved", "reason"))
 
 Anything = TypeVar("Anything")
 
@@ -51,8 +49,7 @@ def visible(text: str, keep: str = "") -> str:
     if text.isprintable() and (text.isascii() or _EMPTY.isdisjoint(text)):
         return text
     return "".join(
-        char if char in keep or (char.isprintable() and char not in _EMPTY) else _symbol(char)
-        for char in text
+        char if char in keep or (char.isprintable() and char not in _EMPTY) else _symbol(char) for char in text
     )
 
 

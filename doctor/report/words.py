@@ -18,8 +18,7 @@ ENGLISH = {
     "title": "Can it be passed through?",
     "report-of": "PCI passthrough report",
     "examined": "Examined for",
-    "no-target": "No device in particular: nothing shows which one is meant for a guest. "
-    "Name one with --device.",
+    "no-target": "No device in particular: nothing shows which one is meant for a guest. Name one with --device.",
     "input": "Input",
     "collected": "collected {when}",
     "guessed": "presumed",
@@ -45,8 +44,7 @@ ENGLISH = {
     "characters-left-out": "… ({count} more character)|… ({count} more characters)",
     "step": "Step {number}",
     "step-later": "Step {number}, below",
-    "same-step": "Done together with cause {causes}: step {numbers}"
-    "|Done together with cause {causes}: steps {numbers}",
+    "same-step": "Done together with cause {causes}: step {numbers}|Done together with cause {causes}: steps {numbers}",
     "plan": "What to do",
     "plan-rest": "Then",
     "plan-empty": "Nothing has to be done.",

@@ -211,9 +211,7 @@ class Drafts:
         """The draft of the file that `piece` shows."""
         whole = is_whole(piece)
         number = None if whole else piece.first_line  # parts of one file that a paste shows may be two files
-        return self._drafts.setdefault(
-            (piece.path, number), Draft(piece.path, piece, WHOLE if whole else PART)
-        )
+        return self._drafts.setdefault((piece.path, number), Draft(piece.path, piece, WHOLE if whole else PART))
 
     def at(self, path: str) -> Draft:
         """The draft of the file at `path`, seen or not."""

@@ -113,9 +113,7 @@ def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
         draft = drafts.of(line.piece)
         text = _rendered(line, words, drop=way.data.get("style") == "line" and line is not lines[0])
         if text is UNKNOWN:
-            draft.tell(
-                f"this goes {_inside(line)}, whose other words stay as they are on the host", line.text
-            )
+            draft.tell(f"this goes {_inside(line)}, whose other words stay as they are on the host", line.text)
         else:
             draft.replace(line.at, text if isinstance(text, str) else None, line.span)
         _credit(job, draft, list(line.words), words)
@@ -180,13 +178,9 @@ def _wanted(job: Job) -> str:
     """The wish in words."""
     said = [f"add {' '.join(job.wish.adds)}"] if job.wish.adds else []
     for optional in (False, True):
-        some = [
-            word for word, asks in job.wish.removes.items() if all(ask.optional for ask in asks) is optional
-        ]
+        some = [word for word, asks in job.wish.removes.items() if all(ask.optional for ask in asks) is optional]
         if some:
-            said.append(
-                f"remove {' '.join(some)}" + (" (optional)" if optional and len(job.asks) > 1 else "")
-            )
+            said.append(f"remove {' '.join(some)}" + (" (optional)" if optional and len(job.asks) > 1 else ""))
     return " and ".join(said)
 
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from doctor.treatment.result import Step
     from doctor.treatment.steps import Ask
 
-_PLACES = (
-    "/etc/modules /etc/modules-load.d /etc/initramfs-tools/modules /etc/mkinitcpio.conf /etc/dracut.conf.d"
-)
+_PLACES = "/etc/modules /etc/modules-load.d /etc/initramfs-tools/modules /etc/mkinitcpio.conf /etc/dracut.conf.d"
 _ADDRESS = re.compile(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII)
 _ARRAY = re.compile(r"(\s*[A-Za-z_]+\+?=)([(\"'])([^)\"'#]*)([)\"'])(.*)", re.ASCII)
 
@@ -104,9 +102,7 @@ def _load_early(desk: Desk, ask: Ask, names: list[str]) -> None:
     """Have modules loaded from the initramfs, in the way of its tool."""
     early = desk.ways.tool_data.get("early")
     if not early:
-        desk.tell(
-            "load_modules", [ask], f"Have {', '.join(names)} loaded from the initramfs, by its own tool"
-        )
+        desk.tell("load_modules", [ask], f"Have {', '.join(names)} loaded from the initramfs, by its own tool")
         return
     draft = desk.drafts.at(str(early["file"]))
     summary = f"load {', '.join(names)} from the initramfs, before the drivers of the host"
@@ -130,9 +126,7 @@ def _into_array(draft: Draft, variable: str, names: list[str]) -> None:
         words = found.group(3).split() if found else []
         if found and safe.comment_tail(found.group(5)) and all(safe.fits("module", word) for word in words):
             new = [*names, *(word for word in words if plain(word) not in map(plain, names))]
-            draft.replace(
-                at, f"{found.group(1)}{found.group(2)}{' '.join(new)}{found.group(4)}{found.group(5)}"
-            )
+            draft.replace(at, f"{found.group(1)}{found.group(2)}{' '.join(new)}{found.group(4)}{found.group(5)}")
         else:
             draft.tell(f"put {' '.join(names)} first into {variable}", text)
         return
@@ -197,9 +191,7 @@ def module_option(desk: Desk, ask: Ask) -> None:
         draft = desk.drafts.at(str(desk.ways.data.get("modprobe_file")))
         draft.add(f"options {module[0]} {' '.join(f'{name}={value}' for name, value in open_.items())}")
         said = ", ".join(f"{name}={value}" for name, value in open_.items())
-        draft.parts.append(
-            _option_part(desk, ask, f"set {said} for {module[0]}", module[0], next(iter(open_)))
-        )
+        draft.parts.append(_option_part(desk, ask, f"set {said} for {module[0]}", module[0], next(iter(open_))))
     elif removes and not current:
         text = f"Remove {', '.join(removes)} of {module[0]} where it is set; that place was not seen"
         desk.tell("module_option", [ask], text, f"grep -rs {module[0]} /etc/modprobe.d/")
@@ -368,9 +360,7 @@ def _install_line(desk: Desk, how: Any, addresses: list[str], parts: list[Part])
         if same_kind and safe.fits("path", entry.source.path):
             draft.replace(entry.at, text, entry.span)
         else:
-            draft.tell(
-                "an install line for vfio-pci is there already: name these addresses there", entry.text
-            )
+            draft.tell("an install line for vfio-pci is there already: name these addresses there", entry.text)
         return
     draft = desk.drafts.at(str(desk.ways.data.get("modprobe_file")))
     draft.add(safe.fill(how["line"], {"addresses": " ".join(addresses)}))

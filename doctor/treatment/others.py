@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 _STOPS = "Guests and services of this host stop meanwhile."
 
 
-def reboot_step(
-    kind: str, text: str, commands: Sequence[str], asks: Sequence[Ask], needs: Sequence[Step]
-) -> Step:
+def reboot_step(kind: str, text: str, commands: Sequence[str], asks: Sequence[Ask], needs: Sequence[Step]) -> Step:
     """The reboot by which `needs`, the steps before, take effect; `asks` are what is done on its way."""
     step = make_step(kind, text, asks, commands, risk=_STOPS, reboot=True)
     step["why"] = list(dict.fromkeys([*step["why"], *(check for one in needs for check in one["why"])]))

@@ -62,8 +62,7 @@ def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
         askers.setdefault(part.summary, []).append(part.ask)
     mixed = not all(ask.optional for ask in asks)
     said = [
-        f"{text} (optional)" if mixed and all(ask.optional for ask in held) else text
-        for text, held in askers.items()
+        f"{text} (optional)" if mixed and all(ask.optional for ask in held) else text for text, held in askers.items()
     ]
     told = list(dict.fromkeys([*said, *draft.told]))
     summary = "; ".join(told)

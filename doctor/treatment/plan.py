@@ -91,9 +91,7 @@ def _job(asks: list[Ask], desk: Desk, platforms: Mapping[str, Any]) -> Job:
     return Job(desk.facts, desk.ways.data, wish, rules, shows)
 
 
-def _steps(
-    asks: list[Ask], desk: Desk, job: Job, platforms: Mapping[str, Any], rank: Mapping[str, int]
-) -> list[Step]:
+def _steps(asks: list[Ask], desk: Desk, job: Job, platforms: Mapping[str, Any], rank: Mapping[str, int]) -> list[Step]:
     """All steps: edits by cause, then what brings them into effect, and how to verify."""
     facts, ways, drafts = desk.facts, desk.ways, desk.drafts
     edits, updates = _boot(job, ways, asks)
@@ -176,9 +174,7 @@ def _typed_ids(ask: Ask) -> list[str]:
     """The `vfio-pci.ids=` parameters that an ask adds to the command line."""
     body = ask.body if ask.kind == "kernel_parameter" and isinstance(ask.body, dict) else {}
     adds = body.get("add") if isinstance(body.get("add"), (list, tuple)) else [body.get("add")]
-    return [
-        word for word in map(str, adds or ()) if key(word) == "vfio_pci.ids" and safe.fits("parameter", word)
-    ]
+    return [word for word in map(str, adds or ()) if key(word) == "vfio_pci.ids" and safe.fits("parameter", word)]
 
 
 def _with_ids(ask: Ask, words: list[str]) -> Ask:
@@ -213,9 +209,7 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]
         why = " ".join(ask.why for ask in applied if ask.why) if made else None
         verify = job.verify()
         if apply or not made:
-            step = make_step(
-                "bootloader", text, askers, apply, undo=apply, verify=verify, note=why, change=not made
-            )
+            step = make_step("bootloader", text, askers, apply, undo=apply, verify=verify, note=why, change=not made)
             updates.append(step)
     if len(ways.loaders) > 1:
         steps = edits or updates
@@ -248,9 +242,7 @@ def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step]) -> list[Step]
 
 def _reboot(ways: Ways, needs: list[Step]) -> list[Step]:
     """One reboot, if anything takes effect by it only."""
-    return (
-        [others.reboot_step("reboot", "Reboot once", ways.data.get("reboot", ()), (), needs)] if needs else []
-    )
+    return [others.reboot_step("reboot", "Reboot once", ways.data.get("reboot", ()), (), needs)] if needs else []
 
 
 def _in_order(blocks: Sequence[list[Step]], rank: Mapping[str, int]) -> list[Step]:

@@ -160,9 +160,7 @@ def _loaders(data: Mapping[str, Any], boot: Boot, notes: list[str]) -> tuple[lis
     assume = data.get("assume")
     if isinstance(assume, str) and assume in known:
         title = known[assume].get("title", assume)
-        notes.append(
-            f"The evidence does not tell the boot loader; the plan goes by {title}, the usual one here."
-        )
+        notes.append(f"The evidence does not tell the boot loader; the plan goes by {title}, the usual one here.")
         return [Way(assume, known[assume], None)], []
     both = data.get("both") or {}
     ways = [Way(one["loader"], known.get(one["loader"], {}), one["when"]) for one in both.get("ways", ())]

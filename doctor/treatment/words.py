@@ -65,9 +65,7 @@ def merge(asks: Iterable[Ask], rules: Grammar) -> Wish:
         adds, bad = safe.sift("parameter", _listed(body.get("add")))
         removes, bad_too = safe.sift("parameter", _listed(body.get("remove")))
         if bad + bad_too:
-            wish.notes.append(
-                f"{ask.check} names {bad + bad_too} kernel parameter(s) of an unexpected form: left out."
-            )
+            wish.notes.append(f"{ask.check} names {bad + bad_too} kernel parameter(s) of an unexpected form: left out.")
         for word in adds:
             _add(wish, word, ask, rules)
         for word in removes:
@@ -87,9 +85,7 @@ def _listed(given: Any) -> list[Any]:
 
 def _add(wish: Wish, word: str, ask: Ask, rules: Grammar) -> None:
     if word in wish.removes:
-        wish.notes.append(
-            f"{ask.check} would add {word}, which {wish.removes[word][0].check} removes: it goes."
-        )
+        wish.notes.append(f"{ask.check} would add {word}, which {wish.removes[word][0].check} removes: it goes.")
         return
     for other, holders in wish.adds.items():
         if excludes(other, word, rules):

@@ -74,9 +74,7 @@ def test_de_morgan(left: bool | None, right: bool | None) -> None:
 
 
 @pytest.mark.parametrize(("value", "known", "is_unknown", "seen"), [(T, T, F, T), (F, T, F, F), (U, F, T, F)])
-def test_known_unknown_seen_are_never_unknown(
-    value: bool | None, known: bool, is_unknown: bool, seen: bool
-) -> None:
+def test_known_unknown_seen_are_never_unknown(value: bool | None, known: bool, is_unknown: bool, seen: bool) -> None:
     scope = {"a": fact(value, "a")}
     assert truth(evaluate(["known", A], scope)) is known
     assert truth(evaluate(["unknown", A], scope)) is is_unknown

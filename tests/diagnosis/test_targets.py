@@ -47,9 +47,7 @@ def host(knowledge: dict[str, Any], pieces: dict[str, str], whole: bool = True) 
 
 
 def listed(knowledge: dict[str, Any], **more: str) -> Host:
-    return host(
-        knowledge, {"cmd/lspci-nnk": LISTING, **{key.replace("__", "/"): text for key, text in more.items()}}
-    )
+    return host(knowledge, {"cmd/lspci-nnk": LISTING, **{key.replace("__", "/"): text for key, text in more.items()}})
 
 
 def addresses(targets: list[Target]) -> list[str]:
@@ -121,9 +119,7 @@ def test_an_address_that_a_partial_listing_lacks_is_believed(knowledge: dict[str
 
 
 def test_a_long_domain(knowledge: dict[str, Any]) -> None:
-    vmd = host(
-        knowledge, {"cmd/lspci-nnk": "10000:e1:00.0 Non-Volatile memory controller [0108]: Intel [8086:0a54]"}
-    )
+    vmd = host(knowledge, {"cmd/lspci-nnk": "10000:e1:00.0 Non-Volatile memory controller [0108]: Intel [8086:0a54]"})
     assert addresses(find(vmd, ("10000:E1:00.0",))) == ["10000:e1:00.0"]
 
 
@@ -137,9 +133,7 @@ def test_a_long_domain(knowledge: dict[str, Any]) -> None:
         ("#hostpci0: 01:00.0", [], True),
     ],
 )
-def test_a_vms_configuration(
-    line: str, expected: list[str], managed: bool, knowledge: dict[str, Any]
-) -> None:
+def test_a_vms_configuration(line: str, expected: list[str], managed: bool, knowledge: dict[str, Any]) -> None:
     found = find(listed(knowledge, **{"etc__pve__qemu-server__101.conf": f"machine: q35\n{line}\n"}), ())
     assert addresses(found) == sorted(expected)
     assert all(target.managed is managed and "VM 101" in target.because for target in found)
@@ -170,9 +164,7 @@ def test_a_manager_counts_whoever_names_the_device_first(knowledge: dict[str, An
 
 
 def test_ids_alone_mean_all_devices_with_them(knowledge: dict[str, Any]) -> None:
-    found = find(
-        listed(knowledge, **{"etc__modprobe.d__vfio.conf": "options vfio-pci ids=10de:2203,10de:1aef"}), ()
-    )
+    found = find(listed(knowledge, **{"etc__modprobe.d__vfio.conf": "options vfio-pci ids=10de:2203,10de:1aef"}), ())
     assert sorted(addresses(found)) == [FIRST, FIRST_AUDIO, SECOND, SECOND_AUDIO]
 
 
@@ -201,7 +193,7 @@ def test_ids_that_match_nothing_make_no_target(knowledge: dict[str, Any]) -> Non
 
 
 def test_an_error_names_its_device(knowledge: dict[str, Any]) -> None:
-    text = "qemu-system-x86_64: -device vfio-pci,host=0000:0a:00.0,id=x: vfio 0000:0a:00.0: group 15 is not viable\n"  # noqa: E501 - a line as it is pasted
+    text = "qemu-system-x86_64: -device vfio-pci,host=0000:0a:00.0,id=x: vfio 0000:0a:00.0: group 15 is not viable\n"
     found = find(Host(open_paste((text + LISTING).encode(), "p"), knowledge), ())
     assert addresses(found) == [SECOND]
     assert not found[0].weak
@@ -222,6 +214,8 @@ def test_a_driver_that_is_merely_loadable_makes_no_target(knowledge: dict[str, A
 
 def test_a_desktops_own_devices_are_no_targets(knowledge: dict[str, Any]) -> None:
     text = "0b:00.0 SATA controller [0106]: ASMedia [1b21:0612]\n\tKernel driver in use: ahci\n"
-    fault = "[ 9.0] DMAR: [DMA Read] Request device [0b:00.0] fault addr fff [fault reason 06] PTE Read access is not set"  # noqa: E501 - a line as it is pasted
+    fault = (
+        "[ 9.0] DMAR: [DMA Read] Request device [0b:00.0] fault addr fff [fault reason 06] PTE Read access is not set"
+    )
     found = find(host(knowledge, {"cmd/lspci-nnk": text, "cmd/dmesg": fault}), ())
     assert found == []
