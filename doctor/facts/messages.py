@@ -223,14 +223,18 @@ class Log:
         self._by_name: dict[str, list[Event]] = {}
         self._spans: list[tuple[Piece, int, int]] = []
         self.order: list[Event] = []
+        # Logs of the boots before the latest one say what was so, not what is.
+        boot = min((piece.boot for path in KERNEL_LOGS for piece in evidence.pieces(path)), default=0)
         for path in (*KERNEL_LOGS, *TOOL_LOGS):
-            for piece in evidence.pieces(path):
+            pieces = evidence.pieces(path)
+            if path in KERNEL_LOGS:
+                pieces = [piece for piece in pieces if piece.boot == boot]
+            for piece in pieces:
                 events = scan(piece.text, templates, piece)
                 self.order += events
-                if path in KERNEL_LOGS:
-                    span = _span(piece, events)
-                    if span is not None:
-                        self._spans.append((piece, *span))
+                span = _span(piece, events) if path in KERNEL_LOGS else None
+                if span is not None:
+                    self._spans.append((piece, *span))
         for event in self.order:
             self._by_name.setdefault(event.name, []).append(event)
         denied = [piece for path in KERNEL_LOGS for piece in evidence.states(path) if piece.state == "denied"]
@@ -251,27 +255,24 @@ class Log:
             return Fact(Listing(()), (proof,))
         return Fact(UNKNOWN, (), ("cmd/dmesg",))
 
-    def proof_of_absence(self, name: str, boots: int = 1 << 30) -> Source | None:
-        """The citation of a log that would hold the event if it had happened; None if no log proves that.
-
-        Only the latest `boots` boots are looked at.
-        """
+    def proof_of_absence(self, name: str) -> Source | None:
+        """The citation of a log that would hold the event if it had happened; None if no log proves that."""
         template = self._templates.get(name)
         if template is None or template.get("place") not in PLACES:
             return None
         place = PLACES.index(template["place"])
         for piece, first, last in self._spans:
-            if piece.boot < boots and first < place <= last and _passes(template["wordings"][0][1], piece):
+            if first < place <= last and _passes(template["wordings"][0][1], piece):
                 return piece.cite(0)
         return None
 
     def claims(self, claim: str) -> list[tuple[Any, Event]]:
         """What the lines say about `claim` ("iommu.active"), as (value, event), in order."""
-        said = [event for event in self.order if claim in (event.template.get("proves") or ())]
-        latest = min((event.piece.boot for event in said), default=0)
-        if latest > 0 and any(self.proof_of_absence(event.name, boots=1) for event in said):
-            return []  # the boot since then did not print it again
-        return [(event.template["proves"][claim], event) for event in said if event.piece.boot == latest]
+        return [
+            (event.template["proves"][claim], event)
+            for event in self.order
+            if claim in (event.template.get("proves") or ())
+        ]
 
     def expected(self, claim: str, vendor: str) -> list[str]:
         """The events that a kernel always prints on this vendor's machines where `claim` is true.

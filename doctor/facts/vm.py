@@ -22,6 +22,7 @@ _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.
 _XML_ADDRESS = re.compile(
     r"<address\s[^>]{0,80}?domain=['\"]0x([0-9a-fA-F]{4})['\"]\s+bus=['\"]0x([0-9a-fA-F]{2})['\"]\s+slot=['\"]0x([0-9a-fA-F]{2})['\"]\s+function=['\"]0x([0-7])['\"]"
 )
+_WHOLE = re.compile(r"id=hostpci\d{1,2}\.\d")
 _QEMU = re.compile(r"-device\s*[\"']?vfio-pci,[^\s]{0,80}?host=([0-9a-fA-F:]{4,12}\.[0-7])")
 
 
@@ -191,6 +192,11 @@ def _qemu(piece: Piece) -> Machine | None:
         # Proxmox and libvirt name their devices so; both bind a device when the guest starts.
         managed = managed or "id=hostpci" in line or "id=hostdev" in line
         for found in _QEMU.finditer(line):
+            # Proxmox numbers the functions (hostpci0.1) where it was told to pass the whole slot.
+            if _WHOLE.search(line):
+                slot = full_address(found.group(1)).rpartition(".")[0]
+                devices.append(Passed(slot, True, "hostpci", {}, piece.cite(index, line.strip())))
+                continue
             devices.append(
                 Passed(
                     full_address(found.group(1)),

@@ -39,8 +39,7 @@ READY = """root@pve:~# dmesg | grep -e DMAR -e IOMMU
 root@pve:~#
 """
 RISK = (
-    READY
-    + "root@pve:~# cat /etc/modprobe.d/x.conf\noptions vfio_iommu_type1 allow_unsafe_interrupts=1\nroot@pve:~#\n"  # noqa: E501 - a line as it is pasted
+    READY + "root@pve:~# cat /etc/modprobe.d/x.conf\noptions vfio_iommu_type1 allow_unsafe_interrupts=1\nroot@pve:~#\n"
 )
 ADVICE = READY.replace(
     "[    0.008871]", "[    0.000000] Command line: root=/dev/sda1 intel_iommu=on iommu=on\n[    0.008871]"
@@ -69,9 +68,7 @@ def one_line(text: str) -> None:
     assert "Traceback" not in text
 
 
-def run(
-    *arguments: str, stdin: bytes | None = None, **environment: str
-) -> subprocess.CompletedProcess[bytes]:
+def run(*arguments: str, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """A process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "doctor", *arguments],
@@ -192,18 +189,14 @@ def test_standard_output_takes_one_format_only(paste: Any, capsys: pytest.Captur
     one_line(capsys.readouterr().err)
 
 
-def test_one_to_standard_output_beside_a_file(
-    paste: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_to_standard_output_beside_a_file(paste: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--format", "json", "-o", "-", "--format", "html", "-o", str(tmp_path / "r.html")]
     assert main(["check", paste(READY), *given]) == 0
     assert json.loads(capsys.readouterr().out)
     assert (tmp_path / "r.html").stat().st_size
 
 
-def test_an_output_that_cannot_be_written(
-    paste: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_output_that_cannot_be_written(paste: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", paste(READY), "-o", str(tmp_path / "no" / "where.json")]) == 2
     one_line(capsys.readouterr().err)
     (tmp_path / "folder.json").mkdir()
@@ -271,13 +264,11 @@ NASTY = {
     "hostpci": b"hostpci0: ;;;;,,==\nhostpci0: 01:00\n",
     "groups": b"pci 0000:01:00.0: Adding to iommu group 99999999999999999999999\n",
     "path": b"$ cat /../../etc/passwd\nroot:x:0:0\n",
-    "cmdline": b"$ cat /proc/cmdline\n"
-    + b'"' * 999
-    + b" --- -- = == intel_iommu= iommu=,,, vfio-pci.ids=,:;\n",
-    "digits": "$ cat /proc/cmdline\niommu=\u0663 root=/dev/sda1\nIOMMU Group \u0661\u0662 01:00.0 VGA\n".encode(),  # noqa: E501 - a line as it is pasted
+    "cmdline": b"$ cat /proc/cmdline\n" + b'"' * 999 + b" --- -- = == intel_iommu= iommu=,,, vfio-pci.ids=,:;\n",
+    "digits": "$ cat /proc/cmdline\niommu=\u0663 root=/dev/sda1\nIOMMU Group \u0661\u0662 01:00.0 VGA\n".encode(),
     "surrogate": b"\xed\xa0\x80 DMAR: IOMMU enabled \xed\xbf\xbf\n",
     "kernel": b"$ uname -r\n" + b"9" * 5000 + b".1\nLinux version 99999999999999999999.1\n",
-    "address": b"ffffff:ff:1f.7 VGA compatible controller [0300]: x [ffff:ffff]\n\tKernel driver in use: vfio-pci\n",  # noqa: E501 - a line as it is pasted
+    "address": b"ffffff:ff:1f.7 VGA compatible controller [0300]: x [ffff:ffff]\n\tKernel driver in use: vfio-pci\n",
 }
 
 
@@ -325,9 +316,7 @@ def test_what_cannot_be_read_is_one_line_and_two(name: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("text", [FAILING, READY, RISK, ADVICE, UNDETERMINED, LSPCI])
-def test_json_validates_and_is_the_same_twice(
-    text: str, paste: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_validates_and_is_the_same_twice(text: str, paste: Any, capsys: pytest.CaptureFixture[str]) -> None:
     name = paste(text)
     main(["check", name, "--format", "json"])
     first = capsys.readouterr().out
@@ -363,9 +352,7 @@ def test_every_failure_cites_the_users_own_line(paste: Any, capsys: pytest.Captu
 
 def test_unknown_says_what_would_settle_it(paste: Any, capsys: pytest.CaptureFixture[str]) -> None:
     main(["check", paste(UNDETERMINED), "--format", "json"])
-    unknown = [
-        check for check in json.loads(capsys.readouterr().out)["checks"] if check["status"] == "unknown"
-    ]
+    unknown = [check for check in json.loads(capsys.readouterr().out)["checks"] if check["status"] == "unknown"]
     assert unknown
     assert all(check["wanted"] and all(one["command"] for one in check["wanted"]) for check in unknown)
 
@@ -428,9 +415,7 @@ def test_a_rule_of_ones_own(tmp_path: Path, paste: Any, capsys: pytest.CaptureFi
     assert [check["status"] for check in found] == ["fail"]
 
 
-def test_a_case_is_redacted_loads_and_holds(
-    paste: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_case_is_redacted_loads_and_holds(paste: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     name = paste(FAILING + "lladdr 52:54:00:ab:cd:ef uuid 123e4567-e89b-42d3-a456-426614174000\n")
     assert main(["case", name, "--check", "firmware-iommu-table"]) == 0
     text = capsys.readouterr().out
@@ -443,9 +428,7 @@ def test_a_case_is_redacted_loads_and_holds(
     assert judge(Case(rule, 1, tmp_path, body), knowledge) == []
 
 
-def test_a_case_of_the_first_cause_by_default(
-    paste: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_case_of_the_first_cause_by_default(paste: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["case", paste(FAILING), "-o", str(tmp_path / "case.yaml"), "--expect", "unknown"]) == 0
     text = (tmp_path / "case.yaml").read_text("utf-8")
     assert text.startswith("# A case for firmware-iommu-table")
@@ -461,9 +444,7 @@ def test_a_case_of_the_first_cause_by_default(
     ],
     ids=lambda path: path.name,
 )
-def test_a_case_of_every_sample_holds(
-    sample: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_case_of_every_sample_holds(sample: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     knowledge = load()
     assert main(["check", str(sample), "--format", "json"]) in (0, 1, 3)
     causes = json.loads(capsys.readouterr().out)["causes"]
@@ -480,9 +461,7 @@ def test_a_case_of_every_sample_holds(
     [["--check", "no-such-check"], ["--device", "dead:beef"], []],
     ids=["check", "device", "nothing-failed"],
 )
-def test_a_case_that_cannot_be_made(
-    arguments: list[str], paste: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_case_that_cannot_be_made(arguments: list[str], paste: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["case", paste(READY), *arguments]) == 2
     one_line(capsys.readouterr().err)
 

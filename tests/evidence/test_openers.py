@@ -277,9 +277,7 @@ def test_an_absolute_name_writes_nothing_and_is_read_as_relative(tmp_path: Path)
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
 def test_device_nodes_are_no_files(kind: bytes, tmp_path: Path) -> None:
-    (tmp_path / "h.tar").write_bytes(
-        tar([(member("h/etc/modules", kind), b""), (member("h/proc/cmdline"), b"q")], "")
-    )
+    (tmp_path / "h.tar").write_bytes(tar([(member("h/etc/modules", kind), b""), (member("h/proc/cmdline"), b"q")], ""))
     found = open_input(str(tmp_path / "h.tar"))
     assert text(found, "etc/modules") is None
     (tmp_path / "only.tar").write_bytes(tar([(member("h/etc/modules", kind), b"")], ""))

@@ -345,9 +345,7 @@ def test_two_outputs_of_one_command_stay_two_pieces() -> None:
 
 def test_what_echo_writes_is_the_files_content() -> None:
     found = only(
-        paste(
-            'root@a:~# echo "options vfio-pci ids=10de:2484" > /etc/modprobe.d/vfio.conf\nroot@a:~# reboot\n'
-        ),
+        paste('root@a:~# echo "options vfio-pci ids=10de:2484" > /etc/modprobe.d/vfio.conf\nroot@a:~# reboot\n'),
         "etc/modprobe.d/vfio.conf",
     )
     assert (found.text, found.first_line) == ("options vfio-pci ids=10de:2484", 1)

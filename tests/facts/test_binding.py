@@ -21,7 +21,7 @@ CARD = """01:00.0 VGA compatible controller [0300]: NVIDIA TU104 [10de:1e84] (re
 \tKernel driver in use: snd_hda_intel
 \tKernel modules: snd_hda_intel
 """
-OTHER = "0a:00.0 VGA compatible controller [0300]: NVIDIA TU104 [10de:1e84] (rev a1)\n\tKernel driver in use: nvidia\n"  # noqa: E501 - a line as it is pasted
+OTHER = "0a:00.0 VGA compatible controller [0300]: NVIDIA TU104 [10de:1e84] (rev a1)\n\tKernel driver in use: nvidia\n"
 IDS = "etc/modprobe.d/vfio.conf"
 
 
@@ -104,7 +104,7 @@ def test_companions_are_the_cards_other_functions(knowledge: dict[str, Any]) -> 
 
 def test_a_second_port_of_the_same_class_is_a_neighbour(knowledge: dict[str, Any]) -> None:
     ports = "".join(
-        f"IOMMU Group 5 03:00.{n} Ethernet controller [0200]: Intel I350 [8086:1521]\n\tKernel driver in use: igb\n"  # noqa: E501 - a line as it is pasted
+        f"IOMMU Group 5 03:00.{n} Ethernet controller [0200]: Intel I350 [8086:1521]\n\tKernel driver in use: igb\n"
         for n in (0, 1)
     )
     facts = target(host(knowledge, lspci=ports), "0000:03:00.0")
@@ -119,16 +119,14 @@ def test_an_apus_siblings_in_other_groups_are_no_companions_but_its_audio(knowle
         ("Audio device [0403]", "1002:1640"),
         ("USB controller [0c03]", "1022:15b9"),
     )
-    text = "".join(
-        f"IOMMU Group {18 + n} 01:00.{n} {kind}: AMD [{ids}]\n" for n, (kind, ids) in enumerate(functions)
-    )
+    text = "".join(f"IOMMU Group {18 + n} 01:00.{n} {kind}: AMD [{ids}]\n" for n, (kind, ids) in enumerate(functions))
     assert addresses(target(host(knowledge, lspci=text)).companions) == [AUDIO]
 
 
 def test_bridges_and_what_has_no_driver_are_no_obstacles(knowledge: dict[str, Any]) -> None:
     text = (
         "IOMMU Group 1 00:01.0 PCI bridge [0604]: Intel [8086:1901]\n\tKernel driver in use: pcieport\n"
-        "IOMMU Group 1 01:00.0 VGA compatible controller [0300]: N [10de:1e84]\n\tKernel driver in use: vfio-pci\n"  # noqa: E501 - a line as it is pasted
+        "IOMMU Group 1 01:00.0 VGA compatible controller [0300]: N [10de:1e84]\n\tKernel driver in use: vfio-pci\n"
         "IOMMU Group 1 02:00.0 SATA controller [0106]: M [1b4b:9172]\n\tKernel modules: ahci\n"
         "IOMMU Group 1 04:00.0 USB controller [0c03]: R [1912:0014]\n\tKernel driver in use: vfio-pci\n"
     )
@@ -149,10 +147,7 @@ def test_twins(knowledge: dict[str, Any]) -> None:
     made = host(knowledge, lspci=BRIDGE + CARD + OTHER, ids="options vfio-pci ids=10de:1e84\n")
     assert addresses(target(made).twins) == [TWIN]
     assert addresses(target(host(knowledge, lspci=BRIDGE + CARD + OTHER)).twins) == []
-    assert (
-        addresses(target(host(knowledge, lspci=BRIDGE + CARD, ids="options vfio-pci ids=10de:1e84\n")).twins)
-        == []
-    )
+    assert addresses(target(host(knowledge, lspci=BRIDGE + CARD, ids="options vfio-pci ids=10de:1e84\n")).twins) == []
 
 
 @pytest.mark.parametrize(
@@ -241,9 +236,7 @@ MODULES = "Module Size Used by\nvfio_pci 16384 0\nvfio_iommu_type1 40960 0\nvfio
     [
         ({"cmd/lsmod": MODULES}, True),
         (
-            {
-                "proc/modules": "vfio_pci 16384 0 - Live 0x0\nvfio_iommu_type1 1 0 - Live 0x0\nvfio 1 0 - Live 0x0\n"  # noqa: E501 - a line as it is pasted
-            },
+            {"proc/modules": "vfio_pci 16384 0 - Live 0x0\nvfio_iommu_type1 1 0 - Live 0x0\nvfio 1 0 - Live 0x0\n"},
             True,
         ),
         (

@@ -103,9 +103,7 @@ REMAPPED: list[tuple[dict[str, str], bool | None]] = [
     ({"cmd/dmesg": "[ 0.39] AMD-Vi: Interrupt remapping enabled"}, True),
     ({"cmd/dmesg": "[ 0.39] AMD-Vi: Disabling interrupt remapping"}, False),
     (
-        {
-            "cmd/dmesg": "[ 0.2] DMAR-IR: Failed to enable irq remapping. You are vulnerable to irq-injection attacks."  # noqa: E501 - a line as it is pasted
-        },
+        {"cmd/dmesg": "[ 0.2] DMAR-IR: Failed to enable irq remapping. You are vulnerable to irq-injection attacks."},
         False,
     ),
     ({"cmd/dmesg": "[ 0.6] x2apic: IRQ remapping doesn't support X2APIC mode"}, None),
@@ -135,9 +133,7 @@ def test_amds_parameter_does_not_switch_intels_remapping_off(knowledge: dict[str
 
 
 @pytest.mark.parametrize("terms", [("AMD-Vi",), ("-v", "IR-")])
-def test_an_excerpt_of_the_interrupts_disproves_nothing(
-    terms: tuple[str, ...], knowledge: dict[str, Any]
-) -> None:
+def test_an_excerpt_of_the_interrupts_disproves_nothing(terms: tuple[str, ...], knowledge: dict[str, Any]) -> None:
     line = " 25:  0  0  PCI-MSI-0000:00:00.2  0-edge  AMD-Vi"
     state = "excerpt" if "-v" in terms else "filtered"
     piece = Piece("proc/interrupts", line, "p", 1, "cat /proc/interrupts | grep", state, terms[-1:])
@@ -151,9 +147,7 @@ TABLE: list[tuple[dict[str, str], bool | None]] = [
     ({"sys/firmware/acpi/tables/": "APIC\nFACP"}, False),
     ({"cmd/dmesg": "[ 0.0] ACPI: DMAR 0x00000000390B2000 000088 (v01 INTEL  EDK2 00000002 01000013)"}, True),
     (
-        {
-            "cmd/dmesg": "[ 0.0] ACPI: IVRS 0x00000000390B2000 0000D0 (v02 AMD    AMD IVRS 00000001 AMD  00000001)"  # noqa: E501 - a line as it is pasted
-        },
+        {"cmd/dmesg": "[ 0.0] ACPI: IVRS 0x00000000390B2000 0000D0 (v02 AMD    AMD IVRS 00000001 AMD  00000001)"},
         True,
     ),
     ({"cmd/dmesg": ECHO}, None),
@@ -204,9 +198,7 @@ def test_an_empty_grep_proves_nothing(knowledge: dict[str, Any]) -> None:
         ({"proc/cmdline": "root=/dev/sda1 quiet"}, None),
     ],
 )
-def test_the_hosts_own_domain(
-    pieces: dict[str, str], expected: bool | None, knowledge: dict[str, Any]
-) -> None:
+def test_the_hosts_own_domain(pieces: dict[str, str], expected: bool | None, knowledge: dict[str, Any]) -> None:
     found = iommu(knowledge, pieces).passthrough
     assert (found.value if found.known else None) is expected
 

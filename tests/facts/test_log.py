@@ -171,7 +171,5 @@ def test_group_lines(text: str, fields: dict[str, str] | None, templates: list[d
 
 def test_a_line_gives_an_event_once_and_keeps_the_order(templates: list[dict[str, Any]]) -> None:
     text = "\n".join(f"[ 1.{n}] pci 0000:0{n}:00.0: Adding to iommu group {n}" for n in range(9))
-    events = [
-        event for event in scan(text + "\n" + ENABLED * 3, templates) if event.name in ("group_new", OPTION)
-    ]
+    events = [event for event in scan(text + "\n" + ENABLED * 3, templates) if event.name in ("group_new", OPTION)]
     assert [event.at for event in events] == list(range(10))

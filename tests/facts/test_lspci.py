@@ -41,10 +41,7 @@ def test_nnk() -> None:
 
 def test_a_missing_driver_line_says_nothing_where_none_is_asked_for() -> None:
     for command in (None, "lspci -nn"):
-        assert (
-            entries("01:00.0 VGA compatible controller [0300]: NVIDIA [10de:2484]\n", command)[GPU].driver
-            is UNKNOWN
-        )
+        assert entries("01:00.0 VGA compatible controller [0300]: NVIDIA [10de:2484]\n", command)[GPU].driver is UNKNOWN
     filtered = entries(NNK, "lspci -nnk | grep -A3 NVIDIA", terms=("NVIDIA",), state="filtered")
     assert filtered[AUDIO].driver is UNKNOWN
     assert filtered[GPU].selected

@@ -69,9 +69,7 @@ def test_a_later_listing_without_drivers_takes_nothing_away(templates: list[dict
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_no_driver_link_is_no_driver_only_if_all_was_collected(
-    complete: bool, templates: list[dict[str, Any]]
-) -> None:
+def test_no_driver_link_is_no_driver_only_if_all_was_collected(complete: bool, templates: list[dict[str, Any]]) -> None:
     device = pci(templates, Piece(BASE + "vendor", "0x10de"), complete=complete).get(GPU)
     assert device is not None
     assert device.driver.known is complete
@@ -115,9 +113,7 @@ def test_the_log_names_members_but_an_excerpt_is_not_all_of_them(templates: list
     found = pci(templates, Piece("cmd/dmesg", line, "p", state="excerpt"))
     assert [device.address for device in found.members(15)] == [GPU]
     assert not found.members(15).complete
-    grepped = pci(
-        templates, Piece("cmd/dmesg", line, "p", 1, "dmesg | grep 01:00.0", "filtered", ("01:00.0",))
-    )
+    grepped = pci(templates, Piece("cmd/dmesg", line, "p", 1, "dmesg | grep 01:00.0", "filtered", ("01:00.0",)))
     assert not grepped.members(15).complete
     assert (
         pci(templates, Piece("cmd/dmesg", line, "p", 1, "dmesg | grep iommu", "filtered", ("iommu",)))
@@ -149,9 +145,9 @@ def test_complete_is_a_whole_listing_with_the_host_bridge(templates: list[dict[s
 def test_which_drivers_vfio_accepts(
     driver: str, class_: str, acceptable: bool, on_vfio: bool, templates: list[dict[str, Any]]
 ) -> None:
-    device = pci(
-        templates, lspci(f"01:00.0 Thing [{class_}]: X [10de:2484]\n\tKernel driver in use: {driver}\n")
-    ).get(GPU)
+    device = pci(templates, lspci(f"01:00.0 Thing [{class_}]: X [10de:2484]\n\tKernel driver in use: {driver}\n")).get(
+        GPU
+    )
     assert device is not None
     assert (device.acceptable.value, device.on_vfio.value) == (acceptable, on_vfio)
 
@@ -169,10 +165,7 @@ def test_no_driver_is_acceptable_and_an_unseen_one_unknown(templates: list[dict[
 def test_slots_and_ids(templates: list[dict[str, Any]]) -> None:
     found = pci(
         templates,
-        lspci(
-            NOUVEAU
-            + "01:00.1 Audio device [0403]: N [10de:228b]\n03:00.0 SATA controller [0106]: M [1b4b:9172]\n"
-        ),
+        lspci(NOUVEAU + "01:00.1 Audio device [0403]: N [10de:228b]\n03:00.0 SATA controller [0106]: M [1b4b:9172]\n"),
     )
     assert [device.address for device in found.slot(GPU)] == [GPU, AUDIO]
     assert [device.address for device in found.slot("0000:01:00")] == [GPU, AUDIO]

@@ -50,9 +50,7 @@ def test_a_hostpci_without_an_address_names_nothing(value: str) -> None:
 
 
 def test_snapshots_and_pending_changes_are_not_the_present_state() -> None:
-    found = conf(
-        "hostpci0: 01:00.0\nonboot: 0\n\n[PENDING]\nonboot: 1\n\n[snap]\nhostpci1: 02:00.0\nonboot: 1\n"
-    )
+    found = conf("hostpci0: 01:00.0\nonboot: 0\n\n[PENDING]\nonboot: 1\n\n[snap]\nhostpci1: 02:00.0\nonboot: 1\n")
     assert [device.address for device in found.devices] == [GPU]
     assert found.starts_at_boot.value is False
 
@@ -147,15 +145,11 @@ def test_a_managers_own_command_line_is_managed() -> None:
         "kvm: -device vfio-pci,host=0000:01:00.0,id=hostpci0.0,bus=x: vfio 0000:01:00.0: error",
     )
     assert found.managed
-    (bare,) = vms(
-        "cmd/messages", "qemu-system-x86_64: -device vfio-pci,host=0000:01:00.0: vfio 0000:01:00.0: error"
-    )
+    (bare,) = vms("cmd/messages", "qemu-system-x86_64: -device vfio-pci,host=0000:01:00.0: vfio 0000:01:00.0: error")
     assert not bare.managed
 
 
-@pytest.mark.parametrize(
-    "path", ["/etc/pve/nodes/pve/qemu-server/101.conf", "/etc/pve/local/qemu-server/101.conf"]
-)
+@pytest.mark.parametrize("path", ["/etc/pve/nodes/pve/qemu-server/101.conf", "/etc/pve/local/qemu-server/101.conf"])
 def test_other_paths_of_a_proxmox_configuration(path: str) -> None:
     evidence = open_paste(f"root@pve:~# cat {path}\nhostpci0: 01:00.0\n".encode(), "p")
     assert [vm.id for vm in read(evidence, Log(evidence, []))] == ["101"]

@@ -84,9 +84,7 @@ def test_a_text_with_holes() -> None:
     assert lower_text("{# a comment #}plain") == ["plain"]
 
 
-@pytest.mark.parametrize(
-    "line", ["x", "{a}", "{a} b", "ab {c}", "{a:nokind} long enough", "   {a}long enough"]
-)
+@pytest.mark.parametrize("line", ["x", "{a}", "{a} b", "ab {c}", "{a:nokind} long enough", "   {a}long enough"])
 def test_templates_that_cannot_be_found_are_refused(line: str) -> None:
     with pytest.raises(KnowledgeError):
         split_template(line)
@@ -113,7 +111,8 @@ def test_what_is_compiled_is_what_is_loaded_and_holds_no_cases() -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of its own, filled once."""
+    """An empty cache of its own, filled once; what `make` compiled is put aside."""
+    monkeypatch.setattr(store, "_fresh", lambda: False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     load()
     (file,) = (tmp_path / "passdoctor").iterdir()

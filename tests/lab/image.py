@@ -18,9 +18,7 @@ from .scenario import BASE, HERE, Scenario
 
 MIRROR = "http://deb.debian.org/debian"
 SUITE = "bookworm"
-PACKAGES = (
-    "python3 pciutils kmod udev systemd-sysv initramfs-tools zstd dmidecode procps iproute2 dbus grub2-common"
-)
+PACKAGES = "python3 pciutils kmod udev systemd-sysv initramfs-tools zstd dmidecode procps iproute2 dbus grub2-common"
 UUID = "6f1d2c34-5b7a-4e8f-9a01-23456789abcd"
 NEEDED = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -84,9 +82,7 @@ def missing() -> list[str]:
 def image(scenario: Scenario) -> Image:
     """The image for a scenario, made where it is not in the cache. Raises LabError."""
     if scenario.kernel not in BASE["kernels"]:
-        raise LabError(
-            f"{scenario.name}: no kernel {scenario.kernel}; base.yaml has {', '.join(BASE['kernels'])}"
-        )
+        raise LabError(f"{scenario.name}: no kernel {scenario.kernel}; base.yaml has {', '.join(BASE['kernels'])}")
     tree = _tree(scenario.kernel)
     version = next((tree / "boot").glob("vmlinuz-*")).name.partition("-")[2]
     files = {} if scenario.stale else scenario.files
@@ -213,7 +209,7 @@ def _disk(tree: Path) -> Path:
         size = subprocess.run(["du", "-sm", str(tree)], stdout=subprocess.PIPE, check=True).stdout.split()[0]
         with made.open("wb") as out:
             out.truncate((int(size) + 500) << 20)
-        _run(tree.with_suffix(".log"), "mkfs.ext4", "-q", "-F", "-m0", "-U", UUID, "-d", tree, made)
+        _run(tree.with_name(tree.name + ".log"), "mkfs.ext4", "-q", "-F", "-m0", "-U", UUID, "-d", tree, made)
         made.rename(disk)
     return disk
 
@@ -224,7 +220,7 @@ def _initrd(tree: Path, version: str, files: dict[str, str]) -> Path:
     kernel = tree.name.partition("-")[2]
     initrd = tree.with_name(f"initrd-{kernel}.{_digest(inside)}")
     if not initrd.is_file():
-        log, work = tree.with_suffix(".log"), tree.with_name("work")
+        log, work = tree.with_name(tree.name + ".log"), tree.with_name("work")
         _remove(work)
         # Hard links: what is written below replaces a name and never a content.
         _run(log, "cp", "-al", tree, work)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,11 +26,10 @@ SAMPLES = HERE.parents[1] / "samples/lab"
 def main() -> int:
     """Runs the scenarios that the command line names, or all."""
     parser = argparse.ArgumentParser(prog="lab")
-    parser.add_argument(
-        "--record", action="store_true", help="renew samples/lab from what the guests bring back"
-    )
+    parser.add_argument("--record", action="store_true", help="renew samples/lab from what the guests bring back")
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios, all by default")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a guest must not outlive the runner
     try:
         scenarios = [load(name) for name in options.names or names()]
         _ready()

@@ -108,18 +108,18 @@ def parse(name: str, data: dict[str, Any]) -> Scenario:
 
 
 def _expectation(expect: dict[str, Any]) -> Expectation:
-    return Expectation(
-        expect["verdict"],
-        tuple(_full(address) or "" for address in expect.get("targets", BASE["targets_by_default"])),
-        tuple(_check(entry) for entry in expect.get("causes", ())),
-        tuple(_check(entry) for entry in expect.get("fails", ())),
-    )
+    targets = tuple(_full(address) or "" for address in expect.get("targets", BASE["targets_by_default"]))
+    causes, fails = (_checks(expect.get(key, ()), targets) for key in ("causes", "fails"))
+    return Expectation(expect["verdict"], targets, causes, fails)
 
 
-def _check(entry: str) -> tuple[str, str | None]:
-    """`vfio-bound 01:00.0` is a check of a device, `iommu-active` one of the host."""
-    name, _, device = entry.partition(" ")
-    return name, _full(device)
+def _checks(entries: list[str], targets: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
+    """`vfio-bound 01:00.0` is a check of a device, `vfio-bound *` of each target, `iommu-active` of the host."""
+    found: list[tuple[str, str | None]] = []
+    for entry in entries:
+        name, _, device = entry.partition(" ")
+        found += [(name, target) for target in targets] if device == "*" else [(name, _full(device))]
+    return tuple(found)
 
 
 def _full(address: str) -> str | None:

@@ -2,8 +2,8 @@
 
 Three questions of each endpoint. `now`: as the host stands, is the group viable, does it attach, does the
 device open? `managed`, for a device that a VM's configuration hands to a manager which rebinds: the same as
-soon as it is bound as that manager would. `bound`, for a device that nobody meant: the same as soon as its own
-slot is bound and nothing else. Opening resets a device and loads modules: all other evidence comes before.
+soon as it is bound as that manager would. `bound`, for a device that nobody meant: the same as soon as its
+own slot is bound and nothing else. Opening resets a device and loads modules: other evidence comes before.
 
 Nothing but the standard library: it runs alone.
 """

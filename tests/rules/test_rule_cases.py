@@ -52,9 +52,7 @@ def test_every_case_holds(case: Case, knowledge: dict[str, Any]) -> None:
 
 
 def test_the_gate_sees_a_case_that_does_not_hold(knowledge: dict[str, Any]) -> None:
-    right = next(
-        case for case in CASES if case.rule["id"] == "iommu-active" and case.body["expect"] == "pass"
-    )
+    right = next(case for case in CASES if case.rule["id"] == "iommu-active" and case.body["expect"] == "pass")
     assert judge(right, knowledge) == []
     assert judge(right._replace(body={**right.body, "expect": "fail"}), knowledge)
     assert judge(right._replace(body={**right.body, "severity": "advice"}), knowledge)
