@@ -6,10 +6,10 @@ RULES = rules
 # The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
 COMPILED = doctor/data/rules.json
 
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test check format bench lab lab-record clean
 
 help: ## say what there is to make (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: ## install into .venv what is not there yet
 	@sh tools/setup.sh
@@ -39,6 +39,12 @@ format: setup ## put the Python files into the house's format
 
 bench: setup $(COMPILED) ## measure time and memory, as ratios to the start of the interpreter
 	@$(PY) tools/bench.py
+
+lab: setup ## boot real kernels and hold the tool against VFIO; SCENARIO=name for one; needs root and QEMU: docs/lab.md
+	@PYTHONPATH=tests $(PY) -m lab.run $(SCENARIO)
+
+lab-record: setup ## the same, and renew samples/lab
+	@PYTHONPATH=tests $(PY) -m lab.run --record $(SCENARIO)
 
 clean: ## remove everything that was made, .venv too
 	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache doctor/data

@@ -73,7 +73,8 @@ def _fresh() -> bool:
         compiled = os.stat(SHIPPED).st_mtime_ns  # noqa: PTH116
     except OSError:
         return False
-    return all(status.st_mtime_ns < compiled for status in _statuses(CHECKOUT)) and all(
+    # The time of a change counts too: a file may be replaced by one with an older date.
+    return all(max(status.st_mtime_ns, status.st_ctime_ns) < compiled for status in _statuses(CHECKOUT)) and all(
         os.stat(f"{PACKAGE}/knowledge/{name}").st_mtime_ns < compiled  # noqa: PTH116
         for name in ("compile.py", "lower.py")
     )
