@@ -23,7 +23,7 @@ _KEYS = {
     "expect",
 }
 _MACHINE = {"iommu", "options", "cpu", "parts"}
-_EXPECT = {"verdict", "targets", "causes", "fails"}
+_EXPECT = {"verdict", "targets", "causes", "fails", "may_fail"}
 
 
 class Expectation(NamedTuple):
@@ -33,6 +33,7 @@ class Expectation(NamedTuple):
     targets: tuple[str, ...]
     causes: tuple[tuple[str, str | None], ...]
     fails: tuple[tuple[str, str | None], ...]
+    may_fail: tuple[str, ...]
 
 
 class Scenario(NamedTuple):
@@ -110,7 +111,7 @@ def parse(name: str, data: dict[str, Any]) -> Scenario:
 def _expectation(expect: dict[str, Any]) -> Expectation:
     targets = tuple(_full(address) or "" for address in expect.get("targets", BASE["targets_by_default"]))
     causes, fails = (_checks(expect.get(key, ()), targets) for key in ("causes", "fails"))
-    return Expectation(expect["verdict"], targets, causes, fails)
+    return Expectation(expect["verdict"], targets, causes, fails, tuple(expect.get("may_fail", ())))
 
 
 def _checks(entries: list[str], targets: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
