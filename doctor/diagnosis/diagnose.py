@@ -121,8 +121,10 @@ def _would_take(host: Host, device: Device, base: str, findings: list[Finding]) 
         return "not-ready", "a bridge cannot be passed through"
     if base == "not-ready":
         return "not-ready", "the host's own obstacles come first"
-    if not device.group.known or device.group.value is None:
+    if not device.group.known:
         return "undetermined", "its IOMMU group is not known"
+    if device.group.value is None:
+        return "not-ready", "it has no IOMMU group"
     members = host.pci.members(device.group.value)
     others = [d for d in members if d.slot != device.slot and d.is_endpoint]
     if others:
