@@ -181,9 +181,18 @@ def _check(options: argparse.Namespace) -> int:
         _complain("only one format can go to standard output; give the others a file with -o")
         return USAGE
     progress = _Progress()
-    report = examine(options.input, tuple(options.device), options.rules, progress.say)
-    progress.end()
-    failed = [problem for form, file in outputs if (problem := _write(report, form, file))]
+    try:
+        progress.say(f"examining {options.input or 'this host'}")
+        report = examine(options.input, tuple(options.device), options.rules, progress.say)
+        failed = []
+        # What goes to files first: standard output is written to when the progress line is gone.
+        for form, file in sorted(outputs, key=lambda output: output[1] in (None, "-")):
+            progress.say(f"writing {form}")
+            if file in (None, "-"):
+                progress.end()
+            failed += [problem for problem in [_write(report, form, file)] if problem]
+    finally:
+        progress.end()
     for problem in failed:
         _complain(problem)
     return USAGE if failed else exit_code(report, options.fail_on)
@@ -257,19 +266,35 @@ class _Progress:
     """A line on standard error for what takes longer than a second, on a terminal only."""
 
     def __init__(self) -> None:
-        from time import monotonic
+        self._text, self._shown, self._late = "", False, False
+        self._timer = None
+        if sys.stderr.isatty():
+            from threading import Timer
 
-        self._clock, self._shown = monotonic, False
-        self._start = monotonic()
+            self._timer = Timer(1.0, self._begin)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _begin(self) -> None:
+        """The second is over: from now on every step is shown."""
+        self._late = True
+        self._show()
+
+    def _show(self) -> None:
+        if self._text:
+            self._shown = True
+            print(f"\r\x1b[K{self._text[:70]}", end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
-        """Shows what is being done."""
-        if sys.stderr.isatty() and self._clock() - self._start > 1:
-            self._shown = True
-            print(f"\r\x1b[K{text[:70]}", end="", file=sys.stderr, flush=True)
+        """What is being done now."""
+        self._text = "".join(c if c.isprintable() else "?" for c in text)
+        if self._late:
+            self._show()
 
     def end(self) -> None:
         """Takes the line away."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 

@@ -85,6 +85,10 @@ def _vendor(evidence: Evidence, log: Log, bridges: list[tuple[str, Source]]) -> 
     if proofs:
         value, event = proofs[0]
         return Fact(value, (event.source,))
+    tables = evidence.listing("sys/firmware/acpi/tables/")
+    for table, maker in (("DMAR", "intel"), ("IVRS", "amd")):
+        if tables is not None and table in tables[0]:
+            return Fact(maker, (tables[1].whole()._replace(text=table),))
     for ids, source in bridges:
         if ids in ("8086", "1022", "1002"):
             return Fact("intel" if ids == "8086" else "amd", (source,))
