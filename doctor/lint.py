@@ -69,7 +69,7 @@ def _problems(rule: dict[str, Any], names: dict[str, frozenset[str] | None], kno
     found = missing(rule)
     if not rule.get("statuses"):
         found.append("it declares no statuses")
-    found += [f"`after` names {name}, which is no check" for name in compiled["after"] if not _known(name, known)]
+    found += [f"`after` names {name}, which is no check" for name in compiled["after"] if name not in known]
     for path, bound in _paths(compiled, ()):
         text = _unknown_name(path, bound, names)
         if text:
@@ -79,14 +79,6 @@ def _problems(rule: dict[str, Any], names: dict[str, frozenset[str] | None], kno
         if len(kinds) != 1 or kinds[0] not in KINDS:
             found.append(f"a remedy needs exactly one kind of step, not {', '.join(kinds) or 'none'}")
     return list(dict.fromkeys(found))
-
-
-_PLANNED = frozenset(("firmware-bug", "kernel-config"))
-
-
-def _known(name: str, known: set[str]) -> bool:
-    """Whether a check exists, or is part of the published vocabulary of ids."""
-    return name in known or name in _PLANNED
 
 
 def _paths(node: Any, bound: tuple[str, ...]) -> list[tuple[list[str], tuple[str, ...]]]:

@@ -25,7 +25,7 @@ def diagnose(host: Host, rules: list[dict[str, Any]], devices: tuple[str, ...] =
     aims = targets.find(host, devices)
     findings = engine.run(host, rules, aims)
     return Diagnosis(
-        verdict=verdict(findings, None, aims),
+        verdict=verdict(findings, None),
         findings=tuple(findings),
         causes=tuple(causes(findings, depths(rules))),
         targets=tuple(aims),
@@ -91,7 +91,7 @@ def _below(root: int, parents: dict[int, list[int]]) -> list[int]:
     return sorted(reached - {root})
 
 
-def verdict(findings: list[Finding], device: str | None, aims: list[Target]) -> str:
+def verdict(findings: list[Finding], device: str | None) -> str:
     """The verdict for one device with its host, or for everything if `device` is None."""
     about = [found for found in findings if device is None or found.device in (None, device)]
     if any(found.status == f.FAIL and found.severity == "blocker" for found in about):
@@ -105,11 +105,11 @@ def verdict(findings: list[Finding], device: str | None, aims: list[Target]) -> 
 def _rows(host: Host, findings: list[Finding], aims: list[Target]) -> list[Row]:
     """A row for every device of the host."""
     wanted = {target.address: target for target in aims}
-    base = verdict([found for found in findings if found.device is None], None, [])
+    base = verdict([found for found in findings if found.device is None], None)
     rows = []
     for device in host.pci.all():
         if device.address in wanted:
-            rows.append(Row(device.address, verdict(findings, device.address, aims), wanted[device.address].because))
+            rows.append(Row(device.address, verdict(findings, device.address), wanted[device.address].because))
         else:
             rows.append(Row(device.address, *_would_take(host, device, base, findings)))
     return rows

@@ -39,7 +39,7 @@ class HostScope(dict[str, Any]):
         return self[name] if name in self else self._host.lookup(name)
 
 
-def run(host: Host, rules: list[Rule], targets: list[Target], known: frozenset[str] = frozenset()) -> list[Finding]:
+def run(host: Host, rules: list[Rule], targets: list[Target]) -> list[Finding]:
     """The findings of all `rules`, in their order. A gate that fails makes every other rule not applicable."""
     gates = [rule for rule in rules if rule["gate"]]
     findings = [found for rule in gates for found in _host_rule(host, rule)]

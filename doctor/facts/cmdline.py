@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from doctor.evidence.types import Evidence, Piece, Source
-from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.facts.fact import Fact, Listing, unknown
 
 WANTED = "proc/cmdline"
 
@@ -105,13 +105,13 @@ class Cmdline:
         """An effect (`disables_dma`), `typos`, `useless`, `ignored`, or a parameter by its name."""
         if name in ("typos", "useless", "ignored", "text", "known", "words"):
             return getattr(self, "_" + name)()
-        if name in _PARTS:
-            whole, part = _PARTS[name]
+        if name in PARTS:
+            whole, part = PARTS[name]
             fact: Fact = getattr(self, "_" + whole)()
             return fact._replace(value=tuple(getattr(item, part) for item in fact.value)) if fact.known else fact
         if not self.words.known:
             return self.words
-        if name in _EFFECTS:
+        if name in EFFECTS:
             found = self.effects().get(name, [])
             return Fact(Listing(word.raw for word in found), self._cite(found), weak=self.words.weak)
         wanted = name.replace("-", "_")
@@ -227,7 +227,7 @@ class Cmdline:
         return Fact(Listing(notes), tuple(n.source for n in notes if n.source) or self._cite([]), weak=self.words.weak)
 
 
-_EFFECTS = frozenset(
+EFFECTS = frozenset(
     [
         "disables_dma_intel",
         "disables_dma_amd",
@@ -248,7 +248,7 @@ _EFFECTS = frozenset(
 )
 
 
-_PARTS = {
+PARTS = {
     "typos_given": ("typos", "given"),
     "typos_meant": ("typos", "meant"),
     "useless_words": ("useless", "given"),
@@ -335,6 +335,3 @@ def _of_piece(piece: Piece) -> Fact | None:
         source = piece.cite(index)
         return Fact(tuple(split(text, source)), (source,))
     return None
-
-
-__all__ = ["UNKNOWN", "Cmdline", "Note", "Slip", "Word", "running", "slip", "split"]

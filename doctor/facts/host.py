@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Evidence, Source
-from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing
+from doctor.facts.fact import Contradiction, Fact, Listing
 
 if TYPE_CHECKING:
     from doctor.facts import boot as boot_facts
@@ -178,6 +178,3 @@ class Host:
 def _best(sources: tuple[Source, ...], text: str) -> Source | None:
     """The citation whose own line holds the text."""
     return next((source for source in sources if text in source.text), None)
-
-
-__all__ = ["UNKNOWN", "Host"]

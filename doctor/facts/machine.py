@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import UNKNOWN, Fact, unknown
@@ -228,6 +228,3 @@ def _lockdown(evidence: Evidence, log: Log) -> Fact:
         return Fact(mode or UNKNOWN, (piece.cite(0),))
     events = log.all("lockdown")
     return Fact("active", (events[0].source,)) if events else unknown("sys/kernel/security/lockdown")
-
-
-_ = Any

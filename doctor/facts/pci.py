@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from doctor.evidence.types import EXCERPT, WHOLE, Evidence, Piece, Source
+from doctor.evidence.types import EXCERPT, WHOLE, Evidence, Source
 from doctor.facts import lspci
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing, unknown
 from doctor.facts.messages import Log, full_address, is_address
@@ -307,6 +307,3 @@ def _group_link(line: str) -> tuple[int | None, str | None]:
         return None, None
     address = words[0].strip(":'\"")
     return int(number), full_address(address) if is_address(address) else None
-
-
-__all__ = ["Device", "Pci", "Piece"]

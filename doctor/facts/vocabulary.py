@@ -6,7 +6,7 @@ from typing import Any
 
 from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
-from doctor.facts.cmdline import _EFFECTS, _PARTS
+from doctor.facts.cmdline import EFFECTS, PARTS
 from doctor.facts.host import Host
 from doctor.facts.iommu import Iommu
 from doctor.facts.machine import Machine
@@ -14,7 +14,7 @@ from doctor.facts.pending import Pending
 from doctor.facts.platform import Platform
 from doctor.facts.target import TargetFacts
 
-_CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(_EFFECTS) | set(_PARTS)
+_CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(EFFECTS) | set(PARTS)
 
 
 def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
