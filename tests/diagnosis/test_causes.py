@@ -7,7 +7,7 @@ import random
 import pytest
 
 from doctor.diagnosis.diagnose import causes, verdict
-from doctor.diagnosis.finding import FAIL, NOT_APPLICABLE, PASS, UNKNOWN, Finding, Target
+from doctor.diagnosis.finding import FAIL, NOT_APPLICABLE, PASS, UNKNOWN, Finding
 
 GPU, NIC = "0000:01:00.0", "0000:02:00.0"
 
@@ -124,11 +124,11 @@ def test_whatever_the_graph_every_failure_is_told_once_or_folded() -> None:
     ],
 )
 def test_verdict(findings: list[Finding], expected: str) -> None:
-    assert verdict(findings, None, [Target(GPU, "", False, False)]) == expected
+    assert verdict(findings, None) == expected
 
 
 def test_a_device_is_judged_with_its_host_and_without_its_neighbour() -> None:
     findings = [found("vfio-bound", device=NIC), found("iommu-active", status=PASS)]
-    assert verdict(findings, NIC, []) == "not-ready"
-    assert verdict(findings, GPU, []) == "ready"
-    assert verdict([found("iommu-active")], GPU, []) == "not-ready"
+    assert verdict(findings, NIC) == "not-ready"
+    assert verdict(findings, GPU) == "ready"
+    assert verdict([found("iommu-active")], GPU) == "not-ready"
