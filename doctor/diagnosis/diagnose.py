@@ -29,7 +29,7 @@ def diagnose(host: Host, rules: list[dict[str, Any]], devices: tuple[str, ...] =
         findings=tuple(findings),
         causes=tuple(causes(findings, depths(rules))),
         targets=tuple(aims),
-        rows=tuple(_rows(host, findings, aims)),
+        rows=tuple(_rows(host, findings, aims, rules)),
         notes=host.evidence.notes,
     )
 
@@ -102,10 +102,14 @@ def verdict(findings: list[Finding], device: str | None) -> str:
     return "ready"
 
 
-def _rows(host: Host, findings: list[Finding], aims: list[Target]) -> list[Row]:
-    """A row for every device of the host."""
+def _rows(host: Host, findings: list[Finding], aims: list[Target], rules: list[dict[str, Any]]) -> list[Row]:
+    """A row for every device of the host.
+
+    What a check says of a device that the evidence does not name counts for no other device.
+    """
+    of_host = {rule["id"] for rule in rules if rule["scope"] == "host" and not rule["unnamed"]}
     wanted = {target.address: target for target in aims}
-    base = verdict([found for found in findings if found.device is None], None)
+    base = verdict([found for found in findings if found.check in of_host], None)
     rows = []
     for device in host.pci.all():
         if device.address in wanted:
@@ -125,6 +129,9 @@ def _would_take(host: Host, device: Device, base: str, findings: list[Finding]) 
         return "undetermined", "its IOMMU group is not known"
     if device.group.value is None:
         return "not-ready", "it has no IOMMU group"
+    if device.vfs:
+        # vfio-pci refuses it then with EBUSY (linux drivers/vfio/pci/vfio_pci_core.c).
+        return "not-ready", f"its {device.vfs} virtual functions would have to go first; rather pass one of them"
     members = host.pci.members(device.group.value)
     others = [d for d in members if d.slot != device.slot and d.is_endpoint]
     if others:

@@ -37,7 +37,10 @@ _SHOWN = frozenset(["address", "ids", "name", "driver", "group", "kind", "accept
 
 
 class Device(NamedTuple):
-    """A PCI function. `driver` and `group` are Facts: a name, None for none, or UNKNOWN."""
+    """A PCI function. `driver` and `group` are Facts: a name, None for none, or UNKNOWN.
+
+    `physfn` is a virtual function's physical one, `vfs` how many virtual ones this one has on.
+    """
 
     address: str
     ids: str | None
@@ -50,6 +53,7 @@ class Device(NamedTuple):
     boot_vga: bool | None = None
     revision: str | None = None
     physfn: str | None = None
+    vfs: int | None = None
     source: Source | None = None
 
     def lookup(self, name: str) -> Any:
@@ -258,6 +262,7 @@ class Pci:
             override = _word(evidence, base + "driver_override")
             boot = _word(evidence, base + "boot_vga")
             physfn = evidence.last(base + "physfn")
+            vfs = _word(evidence, base + "sriov_numvfs")
             piece = evidence.last(base + "vendor")
             self._merge(
                 full_address(address),
@@ -268,6 +273,7 @@ class Pci:
                 override=None if override in (None, "(null)", "") else override,
                 boot_vga=None if boot is None else boot == "1",
                 physfn=physfn.text.rpartition("/")[2] if physfn else None,
+                vfs=int(vfs) if vfs and vfs.isdigit() else None,
                 source=piece.cite(0) if piece else None,
             )
         if grouped and listing is not None:

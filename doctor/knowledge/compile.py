@@ -43,6 +43,7 @@ KEYS = frozenset(
         "since",
         "until",
         "gate",
+        "unnamed",
         "wanted",
         "cases",
     ]
@@ -214,6 +215,7 @@ def compile_rule(rule: dict[str, Any]) -> dict[str, Any]:
         "where": _condition(rule.get("where")),
         "after": rule.get("after") or [],
         "gate": bool(rule.get("gate")),
+        "unnamed": bool(rule.get("unnamed")),
         "why": " ".join(str(rule.get("why", "")).split()),
         "detail": {status: _choices(text, "text", _text) for status, text in detail.items()},
         "remedy": [_remedy(step) for step in rule.get("remedy") or ()],
