@@ -326,9 +326,14 @@ class TargetFacts:
 
     @property
     def host_drivers(self) -> tuple[str, ...]:
-        """The host drivers that could take the card: those that hold it and those that lspci names for it."""
-        names = [d.driver.value for d in self.functions if d.driver.known and d.driver.value]
-        names += [module for d in self.functions for module in d.modules]
+        """The modules of the host's drivers for the card: those that lspci names, else the drivers that hold it.
+
+        (A driver's name is not always its module's: bochs-drm is in bochs, xhci_hcd in xhci_pci.)
+        """
+        names: list[str] = []
+        for device in self.functions:
+            held = [str(device.driver.value)] if device.driver.known and device.driver.value else []
+            names += list(device.modules) or held
         taken = ("vfio-pci", "vfio_pci", "pci-stub", "pcieport")
         return tuple(dict.fromkeys(str(name) for name in names if name not in taken))
 

@@ -96,9 +96,7 @@ def old_python() -> str | None:
 def test_alone_on_this_and_an_old_python(python: str | None, tmp_path: Path) -> None:
     if python is None:
         pytest.skip("no Python 3.6 or 3.7 is at hand")
-    shutil.copytree(
-        str(HERE), str(tmp_path / "doctor" / "collect"), ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(str(HERE), str(tmp_path / "doctor" / "collect"), ignore=shutil.ignore_patterns("__pycache__"))
 
     def run(*arguments: str) -> bytes:
         argv = [str(python), "-B", "-m", *arguments]

@@ -100,9 +100,7 @@ def test_the_same_collection_gives_the_same_bytes() -> None:
 @pytest.mark.parametrize("options", [{"format": tarfile.GNU_FORMAT}, {"format": tarfile.PAX_FORMAT}])
 def test_repacked_bundles(options: dict[str, int]) -> None:
     name = "passdoctor/files/" + "etc/" * 10 + "y" * 150
-    data = bundle(
-        [("./" + manifest()[0], manifest()[1]), ("./" + name, b"1\n")], kind=tarfile.DIRTYPE, **options
-    )
+    data = bundle([("./" + manifest()[0], manifest()[1]), ("./" + name, b"1\n")], kind=tarfile.DIRTYPE, **options)
     with pytest.raises(BundleError):
         unpack(data[:-40])
     assert unpack(data).entries[name[17:]].data == b"1\n"

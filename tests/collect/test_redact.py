@@ -144,9 +144,7 @@ def test_twice_is_the_same() -> None:
 
 
 def test_shapes_stay() -> None:
-    text = Redactor().text(
-        "root=UUID=1b2c3d4e-1111-2222-3333-444455556666 by-uuid/EA72-BD09 a0:36:9f:12:34:56"
-    )
+    text = Redactor().text("root=UUID=1b2c3d4e-1111-2222-3333-444455556666 by-uuid/EA72-BD09 a0:36:9f:12:34:56")
     root, short, mac = text.split()
     assert [len(part) for part in root[10:].split("-")] == [8, 4, 4, 4, 12]
     assert len(short) == len("by-uuid/EA72-BD09") and len(mac) == 17

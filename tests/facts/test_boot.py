@@ -126,9 +126,7 @@ def test_a_comment_is_no_assignment() -> None:
 
 
 def test_an_excerpt_is_incomplete() -> None:
-    piece = Piece(
-        "etc/default/grub", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on"', "p.txt", 4, state=EXCERPT
-    )
+    piece = Piece("etc/default/grub", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on"', "p.txt", 4, state=EXCERPT)
     found = read(Evidence("paste", "p.txt", [piece]))
     assert found.configured.value == ("quiet", "intel_iommu=on")
     assert found.configured.value.complete is False

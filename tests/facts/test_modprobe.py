@@ -69,9 +69,7 @@ def test_lists_of_modules() -> None:
 
 
 def test_ids_of_the_command_line_replace_those_of_modprobe() -> None:
-    found = modprobe(
-        {"etc/modprobe.d/v.conf": "options vfio-pci ids=10de:2203,10DE:1AEF:ffffffff\n"}, complete=True
-    )
+    found = modprobe({"etc/modprobe.d/v.conf": "options vfio-pci ids=10de:2203,10DE:1AEF:ffffffff\n"}, complete=True)
     assert [one.text for one in ids(found, ()).value] == ["10de:2203", "10de:1aef:ffffffff"]
     words = ["vfio-pci.ids=1002:1", "quiet", "vfio_pci.ids=1002:67df,bad,1002:aaf0"]
     assert [one.text for one in ids(found, words).value] == ["1002:67df", "1002:aaf0"]

@@ -60,9 +60,7 @@ def test_pveversion_states_the_version() -> None:
 
 
 def test_os_release_with_kin() -> None:
-    found = platform(
-        etc__os_D_release='NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="21.3"'
-    )
+    found = platform(etc__os_D_release='NAME="Linux Mint"\nID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="21.3"')
     assert (found.distribution.value, found.like.value, found.version.value) == (
         "linuxmint",
         ("ubuntu", "debian"),
@@ -119,9 +117,7 @@ def test_hostile_release_is_cut_at_its_pattern() -> None:
         ({"cmd__dmesg": "CPU: 0 PID: 0 Not tainted 5.0.16-300.local.fc30.x86_64 #1"}, "fedora", True),
     ],
 )
-def test_words_that_only_one_distributions_tools_leave(
-    pieces: dict[str, str], distribution: str, weak: bool
-) -> None:
+def test_words_that_only_one_distributions_tools_leave(pieces: dict[str, str], distribution: str, weak: bool) -> None:
     paths = {path.replace("grub2__grub__cfg", "grub2__grub.cfg"): text for path, text in pieces.items()}
     found = platform(**paths)
     assert (found.distribution.value, found.distribution.weak) == (distribution, weak)

@@ -11,7 +11,7 @@ say "payload starts"
         sh -e ./prepare.sh &&
         PYTHONPATH=. python3 -B -m doctor.collect -o "$OUT/bundle.tar.gz" &&
         python3 -B truth.py >"$OUT/truth.json" &&
-        echo done >"$OUT/status"
+        echo complete >"$OUT/status"
 } >"$OUT/run.log" 2>&1 </dev/null
 dmesg >"$OUT/dmesg"
 tar -cf /dev/disk/by-id/virtio-lab-results -C "$OUT" .

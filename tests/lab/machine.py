@@ -135,8 +135,8 @@ def _command(scenario: Scenario, made: Image, work: Path) -> list[str]:
     ):
         command += ["-drive", f"if=none,id={name},file={work / file},format=raw{more}"]
         command += ["-device", f"virtio-blk-pci,drive={name},serial={name},bus=pcie.0,addr={slot}"]
-    for part in scenario.parts:
-        command += shlex.split(BASE["parts"][part])
+    for number, part in enumerate(scenario.parts, 2):
+        command += shlex.split(BASE["parts"][part].replace("{slot}", f"{number:02x}"))
     return command
 
 

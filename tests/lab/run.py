@@ -62,9 +62,13 @@ def _all(scenarios: list[Scenario], record: bool) -> int:
             disagreements.append(f"{scenario.name}: {error}")
             rows.append((scenario.name, scenario.kernel, "-", "no answer", "-"))
             continue
+        print(f"     {judgement.verdict}; VFIO: {judgement.answer}; {results.seconds:.0f} s", flush=True)
         for found in judgement.disagreements:
             print(f"     {found}", flush=True)
-            disagreements.append(f"{scenario.name}: {found}")
+        if scenario.disputed:
+            print(f"     known: {scenario.disputed}", flush=True)
+        else:
+            disagreements += [f"{scenario.name}: {found}" for found in judgement.disagreements]
         seconds = f"{results.seconds:.0f}"
         rows.append((scenario.name, results.kernel, judgement.verdict, judgement.answer, seconds))
     print(table(rows))

@@ -20,10 +20,11 @@ _KEYS = {
     "files",
     "initramfs",
     "prepare",
+    "disputed",
     "expect",
 }
 _MACHINE = {"iommu", "options", "cpu", "parts"}
-_EXPECT = {"verdict", "targets", "causes", "fails", "may_fail"}
+_EXPECT = {"verdict", "targets", "causes", "fails"}
 
 
 class Expectation(NamedTuple):
@@ -33,7 +34,6 @@ class Expectation(NamedTuple):
     targets: tuple[str, ...]
     causes: tuple[tuple[str, str | None], ...]
     fails: tuple[tuple[str, str | None], ...]
-    may_fail: tuple[str, ...]
 
 
 class Scenario(NamedTuple):
@@ -53,6 +53,7 @@ class Scenario(NamedTuple):
     stale: bool
     prepare: str
     ignore: tuple[str, ...]
+    disputed: str
     expect: Expectation
 
 
@@ -104,6 +105,7 @@ def parse(name: str, data: dict[str, Any]) -> Scenario:
         stale=data.get("initramfs") == "stale",
         prepare=data.get("prepare", ""),
         ignore=tuple(kind["ignore"]),
+        disputed=data.get("disputed", ""),
         expect=_expectation(expect),
     )
 
@@ -111,7 +113,7 @@ def parse(name: str, data: dict[str, Any]) -> Scenario:
 def _expectation(expect: dict[str, Any]) -> Expectation:
     targets = tuple(_full(address) or "" for address in expect.get("targets", BASE["targets_by_default"]))
     causes, fails = (_checks(expect.get(key, ()), targets) for key in ("causes", "fails"))
-    return Expectation(expect["verdict"], targets, causes, fails, tuple(expect.get("may_fail", ())))
+    return Expectation(expect["verdict"], targets, causes, fails)
 
 
 def _checks(entries: list[str], targets: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:

@@ -30,7 +30,11 @@ def test_every_scenario_is_recorded_and_nothing_else() -> None:
 @every_recorded
 def test_tool_and_vfio_agree(name: str) -> None:
     truth = (SAMPLES / f"{name}.truth.json").read_text("utf-8")
-    assert judge(load(name), _bundle(name).read_bytes(), truth).disagreements == ()
+    found = judge(load(name), _bundle(name).read_bytes(), truth).disagreements
+    if load(name).disputed:
+        assert found, "they agree now: take `disputed` out of the scenario"
+        pytest.xfail(load(name).disputed)
+    assert found == ()
 
 
 @every_recorded

@@ -14,9 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 GATE = str(ROOT / "tools" / "gate.py")
 
-needs_cases = pytest.mark.skipif(
-    find_spec("doctor.diagnosis.cases") is None, reason="there is no case gate yet"
-)
+needs_cases = pytest.mark.skipif(find_spec("doctor.diagnosis.cases") is None, reason="there is no case gate yet")
 lacking = [name for name in ("doctor.cli", "doctor.lint") if find_spec(name) is None]
 needs_lint = pytest.mark.skipif(bool(lacking), reason=f"there is no {', '.join(lacking)} yet")
 

@@ -47,9 +47,7 @@ def read_table(text: str) -> dict[str, Part]:
         if len(cells) != 5 or not cells[0].startswith("`doctor/"):
             continue
         name = dotted(Path(cells[0].strip("`")))
-        house = (
-            ("doctor",) if cells[2] == "everything" else tuple(f"doctor.{word}" for word in quoted(cells[2]))
-        )
+        house = ("doctor",) if cells[2] == "everything" else tuple(f"doctor.{word}" for word in quoted(cells[2]))
         parts[name] = Part(name, house, tuple(quoted(cells[3])))
     return parts
 
@@ -125,9 +123,7 @@ def trespasses(path: Path, parts: dict[str, Part]) -> list[str]:
 
 def test_table_is_read() -> None:
     parts = read_table(HOUSE.read_text("utf-8"))
-    assert {"doctor.collect", "doctor.facts", "doctor.knowledge", "doctor.cli", "doctor.__init__"} <= set(
-        parts
-    )
+    assert {"doctor.collect", "doctor.facts", "doctor.knowledge", "doctor.cli", "doctor.__init__"} <= set(parts)
     assert parts["doctor.collect"] == Part("doctor.collect", (), ())
     assert "doctor.evidence.types" in parts["doctor.facts"].house
     assert parts["doctor.cli"].house == ("doctor",)
@@ -168,9 +164,7 @@ def test_trespass_is_caught(code: str, caught: bool, tmp_path: Path, monkeypatch
     assert bool(trespasses(path, read_table(HOUSE.read_text("utf-8")))) is caught
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in MODULES if "collect" in path.parts], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [path for path in MODULES if "collect" in path.parts], ids=lambda path: path.stem)
 def test_collector_keeps_to_python_3_6(path: Path) -> None:
     ast.parse(path.read_text("utf-8"), feature_version=(3, 6))
 
@@ -180,9 +174,7 @@ def test_modules_and_functions_are_short(path: Path) -> None:
     text = path.read_text("utf-8")
     assert len(text.splitlines()) <= LONGEST_MODULE
     functions = [
-        node
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     ]
     long = [
         f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
@@ -199,9 +191,7 @@ def test_check_to_json_loads_only_what_it_needs(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     argv = [sys.executable, "-c", SHOW_MODULES, "check", str(paste), "--format", "json"]
     # The first run of a checkout compiles the rules into the cache; only the second is a usual one.
-    runs = [
-        subprocess.run(argv, env=environment, capture_output=True, text=True, check=True) for _ in range(2)
-    ]
+    runs = [subprocess.run(argv, env=environment, capture_output=True, text=True, check=True) for _ in range(2)]
     status, loaded = json.loads(runs[1].stderr.splitlines()[-1])
     assert status in (0, 1, 3)
     assert json.loads(runs[1].stdout)["subject"]["kind"] == "paste"

@@ -40,9 +40,7 @@ def test_venv_is_named_for_the_interpreter_that_lacks_it(tmp_path: Path) -> None
 
 
 def test_enterprise_releases_get_a_python_that_is_new_enough(tmp_path: Path) -> None:
-    assert "dnf install -y python3.12" in missing(
-        "python", "ID=almalinux\nID_LIKE=rhel\nVERSION_ID=9.4", tmp_path
-    )
+    assert "dnf install -y python3.12" in missing("python", "ID=almalinux\nID_LIKE=rhel\nVERSION_ID=9.4", tmp_path)
 
 
 def test_os_release_is_data_not_code(tmp_path: Path) -> None:

@@ -68,11 +68,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = place / "bin" / "python"
     run([python, "-m", "pip", "install", "--no-deps", "--no-index", wheel], place)
     # A path in a .pth file is searched, but .pth files in it are not read: the checkout stays out.
-    homes = {
-        str(Path(spec.origin).parents[1])
-        for name in DEPENDENCIES
-        if (spec := find_spec(name)) and spec.origin
-    }
+    homes = {str(Path(spec.origin).parents[1]) for name in DEPENDENCIES if (spec := find_spec(name)) and spec.origin}
     (site,) = place.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text("\n".join(sorted(homes)) + "\n", "utf-8")
     return place / "bin"

@@ -8,9 +8,7 @@ from doctor.report.model import Check, Citation, Device, FileChange, Remedy, Rep
 
 GPU, AUDIO, NVME, BRIDGE = "0000:01:00.0", "0000:01:00.1", "0000:02:00.0", "0000:00:01.0"
 PASTE = "forum-post.txt"
-HOSTILE = (
-    "pci <script>alert('x')</script> \x1b[31mred\x1b[0m \u202egnp.exe\u202c a\u200bb & \"q\" [bold]x[/bold]"
-)
+HOSTILE = "pci <script>alert('x')</script> \x1b[31mred\x1b[0m \u202egnp.exe\u202c a\u200bb & \"q\" [bold]x[/bold]"
 LONG = "vfio-pci 0000:01:00.0: " + "BAR0x" * 600 + " END-OF-LONG-LINE"
 MASK = 'GRUB_CMDLINE_LINUX_DEFAULT="quiet iommu=off video=efifb:off"'
 NEW = 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on iommu=pt"'
@@ -161,9 +159,7 @@ def _failed() -> list[Check]:
             device=NVME,
             severity="risk",
             evidence=[cite("/dev/nvme0n1p3 / ext4 rw 0 0", None, "proc/mounts", "宿主机.tar.gz")],
-            remedy=[
-                {"kind": "person", "summary": "Give the guest another drive.", "commands": [], "files": []}
-            ],
+            remedy=[{"kind": "person", "summary": "Give the guest another drive.", "commands": [], "files": []}],
         ),
     ]
 

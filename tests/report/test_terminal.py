@@ -39,9 +39,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 
 def test_at_60_columns_only_what_is_copied_is_wider() -> None:
-    wide = [
-        line for line in render(sample_report(), width=60, colour=False).split("\n") if cell_len(line) > 60
-    ]
+    wide = [line for line in render(sample_report(), width=60, colour=False).split("\n") if cell_len(line) > 60]
     assert all(line.lstrip().startswith("+ ") for line in wide), wide
 
 
@@ -198,9 +196,7 @@ def test_names_stand_without_backticks() -> None:
 def test_a_file_that_no_command_changes_is_opened() -> None:
     text = render(sample_report(), width=100, colour=False)
     told = "Open the file, put the + line in place of the - line, and save."
-    commands = (
-        "$ cp -a /etc/default/grub /etc/default/grub.before-passdoctor\n     $ nano /etc/default/grub\n"
-    )
+    commands = "$ cp -a /etc/default/grub /etc/default/grub.before-passdoctor\n     $ nano /etc/default/grub\n"
     assert 0 < text.index(told) < text.index("- " + "GRUB_CMDLINE") < text.index(commands)
     assert "nano /etc/modprobe.d/passdoctor-vfio.conf" not in text
 

@@ -29,9 +29,7 @@ def test_a_cause_without_a_step_keeps_its_own_remedy() -> None:
 
 def test_every_step_is_shown_once() -> None:
     view = arrange(sample_report())
-    shown = [each.number for cause in view.causes for each in cause.steps] + [
-        each.number for each in view.closing
-    ]
+    shown = [each.number for cause in view.causes for each in cause.steps] + [each.number for each in view.closing]
     assert sorted(shown) == [each.number for each in view.steps]
 
 

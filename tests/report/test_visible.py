@@ -12,9 +12,7 @@ from .sample_report import HOSTILE, sample_report
 
 def test_every_control_and_format_character_is_shown() -> None:
     hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    for char in filter(
-        lambda each: unicodedata.category(each) in hidden, map(chr, range(sys.maxunicode + 1))
-    ):
+    for char in filter(lambda each: unicodedata.category(each) in hidden, map(chr, range(sys.maxunicode + 1))):
         assert char not in visible(f"a{char}b"), hex(ord(char))
         assert char == "\t" or visible(char).startswith("‹")
 

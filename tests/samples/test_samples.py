@@ -43,9 +43,7 @@ class Run(NamedTuple):
 
 def _runs() -> list[Run]:
     entries: list[dict[str, Any]] = yaml.safe_load((SAMPLES / "expected.yaml").read_text())
-    return [
-        Run(name, tuple(entry.get("devices", ())), entry) for entry in entries for name in entry["inputs"]
-    ]
+    return [Run(name, tuple(entry.get("devices", ())), entry) for entry in entries for name in entry["inputs"]]
 
 
 RUNS = _runs()
@@ -151,9 +149,7 @@ def test_a_bundle_has_no_unknown_that_its_host_could_have_settled(run: Run) -> N
 
 @pytest.mark.parametrize("name", [path.removesuffix(".txt") for path in PASTES])
 def test_paste_and_bundle_of_one_machine_agree(name: str) -> None:
-    paste, bundle = (
-        [_named(cause) for cause in report_of(name + suffix)["causes"]] for suffix in (".txt", ".tar.gz")
-    )
+    paste, bundle = ([_named(cause) for cause in report_of(name + suffix)["causes"]] for suffix in (".txt", ".tar.gz"))
     assert paste == bundle
 
 

@@ -20,9 +20,7 @@ class Facts(NamedTuple):
 
 
 class MakeFacts(Protocol):
-    def __call__(
-        self, files: dict[str, str], complete: bool = False, pieces: tuple[Piece, ...] = ()
-    ) -> Facts: ...
+    def __call__(self, files: dict[str, str], complete: bool = False, pieces: tuple[Piece, ...] = ()) -> Facts: ...
 
 
 class Failed(Protocol):

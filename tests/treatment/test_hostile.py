@@ -81,8 +81,7 @@ def test_files_with_hostile_lines(
         "etc/os-release": f"ID=debian\nVERSION_ID={attack}",
         "proc/cmdline": f"BOOT_IMAGE=(hd0,1)/vmlinuz root=x{attack}",
         "etc/default/grub": f'GRUB_CMDLINE_LINUX_DEFAULT="quiet a={attack}"\nGRUB_CMDLINE_LINUX={attack}\n',
-        "etc/modprobe.d/vfio.conf": f"options vfio-pci ids=10de:2203,{attack} x={attack}\n"
-        f"install vfio-pci {attack}\n",
+        "etc/modprobe.d/vfio.conf": f"options vfio-pci ids=10de:2203,{attack} x={attack}\ninstall vfio-pci {attack}\n",
         "etc/modules": f"vfio{attack}\nvfio_virqfd {attack}\n",
         "etc/mkinitcpio.conf": f"MODULES=(vfio_virqfd {attack})\n",
         "etc/dracut.conf.d/x.conf": f'force_drivers+=" vfio_virqfd {attack} "\n',
@@ -139,9 +138,7 @@ def test_an_unsafe_present_line_is_shown_and_told(
     assert "GRUB_CMDLINE_LINUX_DEFAULT" in step["summary"]
 
 
-def test_a_redacted_line_is_never_given_back(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_a_redacted_line_is_never_given_back(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     stand_in = "root=UUID=facade00-1f2e-41b2-8c3d-0123456789ab ro"
     host = {
         "cmd/uname-a": "Linux p 6.8.12-9-pve #1",

@@ -61,9 +61,7 @@ def test_verification_begins_with_the_first_cause(
     old, visit = failed("list", UNLOAD, severity="advice"), failed("visit", VT_D)
     drivers = failed("softdep", {"softdep": {"drivers": ["nvidia"], "before": "vfio-pci"}})
     found = [old, drivers, failed("bind", ADDRESSES), visit]
-    plan = make_plan(
-        found, [Cause(visit, ()), *(Cause(one_, ()) for one_ in found[:3])], make_facts(host), platforms
-    )
+    plan = make_plan(found, [Cause(visit, ()), *(Cause(one_, ()) for one_ in found[:3])], make_facts(host), platforms)
     assert one(plan, "verify")["commands"] == [
         "ls /sys/firmware/acpi/tables/DMAR /sys/class/iommu",
         "lsmod | grep vfio",
@@ -104,17 +102,13 @@ def test_present_lines_are_edited_in_an_editor(
     ]
     step = one(plan_of(HOSTS["centos7"], platforms, make_facts, failed("c", ENABLE)), "kernel_parameter")
     assert step["commands"][-1] == "vi /etc/default/grub"
-    step = one(
-        plan_of(HOSTS["debian-unseen"], platforms, make_facts, failed("c", ENABLE)), "kernel_parameter"
-    )
+    step = one(plan_of(HOSTS["debian-unseen"], platforms, make_facts, failed("c", ENABLE)), "kernel_parameter")
     assert step["summary"].startswith("In /etc/default/grub: add intel_iommu=on; this goes in the line that ")
     assert step["note"] == "Change the line as said here and save."
     assert step["commands"][-1] == "nano /etc/default/grub"
 
 
-def test_a_file_of_one_directive_is_deleted(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_a_file_of_one_directive_is_deleted(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     path = "etc/modprobe.d/iommu_unsafe_interrupts.conf"
     line = "options vfio_iommu_type1 allow_unsafe_interrupts=1"
     host = {**HOSTS["debian-grub"], path: f"# mine\n\n{line}\n"}
@@ -136,8 +130,7 @@ def test_the_same_addresses_in_another_order_are_the_same(
     found = failed("b", turned), failed("b", ADDRESSES), failed("c", ADDRESSES)
     step = one(plan_of(HOSTS["debian-grub"], platforms, make_facts, *found), "bind_addresses")
     assert step["summary"] == (
-        "Bind 0000:05:00.0, 0000:05:00.1 to vfio-pci, by address, "
-        "in /etc/initramfs-tools/scripts/init-top/bind-vfio"
+        "Bind 0000:05:00.0, 0000:05:00.1 to vfio-pci, by address, in /etc/initramfs-tools/scripts/init-top/bind-vfio"
     )
     assert step["why"] == ["b", "c"]
 

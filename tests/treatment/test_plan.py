@@ -53,24 +53,17 @@ def test_everything_at_once_edits_each_file_once_and_reboots_once(
     assert kinds[-2] == "firmware"
 
 
-def test_proxmox_on_zfs_keeps_its_root(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_proxmox_on_zfs_keeps_its_root(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     plan = plan_of(PVE_ZFS, platforms, make_facts, failed("cmdline-enables-iommu", ENABLE))
     change = one(plan, "kernel_parameter")["files"][0]
     assert change["path"] == "/etc/kernel/cmdline"
     assert change["after"] == ["root=ZFS=rpool/ROOT/pve-1 boot=zfs intel_iommu=on"]
-    assert (
-        "-root=ZFS=rpool/ROOT/pve-1 boot=zfs\n+root=ZFS=rpool/ROOT/pve-1 boot=zfs intel_iommu=on"
-        in change["diff"]
-    )
+    assert "-root=ZFS=rpool/ROOT/pve-1 boot=zfs\n+root=ZFS=rpool/ROOT/pve-1 boot=zfs intel_iommu=on" in change["diff"]
     assert one(plan, "bootloader")["commands"] == ["proxmox-boot-tool refresh"]
     assert any("/etc/default/grub already" in note for note in plan["notes"])
 
 
-def test_proxmox_with_a_second_line_is_joined(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_proxmox_with_a_second_line_is_joined(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     host = {**PVE_ZFS, "etc/kernel/cmdline": "root=ZFS=rpool/ROOT/pve-1 boot=zfs\nintel_iommu=on\n"}
     change = one(plan_of(host, platforms, make_facts, failed("c", ENABLE)), "kernel_parameter")["files"][0]
     assert change["after"] == ["root=ZFS=rpool/ROOT/pve-1 boot=zfs intel_iommu=on"]
@@ -91,9 +84,7 @@ def test_proxmox_with_a_second_line_is_joined(
 def test_grub_lines(
     host: str, commands: list[str], make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
 ) -> None:
-    wrong = failed(
-        "cmdline-wrong-vendor", {"kernel_parameter": {"remove": ["amd_iommu=on"]}}, severity="advice"
-    )
+    wrong = failed("cmdline-wrong-vendor", {"kernel_parameter": {"remove": ["amd_iommu=on"]}}, severity="advice")
     plan = plan_of(HOSTS[host], platforms, make_facts, failed("cmdline-enables-iommu", ENABLE), wrong)
     step = one(plan, "kernel_parameter")
     assert step["files"][0]["before"] == ['GRUB_CMDLINE_LINUX_DEFAULT="quiet amd_iommu=on"']
@@ -108,25 +99,19 @@ def test_centos_7_names_the_file_for_bios_and_uefi(
     make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
 ) -> None:
     plan = plan_of(HOSTS["centos7"], platforms, make_facts, failed("c", ENABLE))
-    assert one(plan, "kernel_parameter")["files"][0]["after"] == [
-        'GRUB_CMDLINE_LINUX="rhgb quiet intel_iommu=on"'
-    ]
+    assert one(plan, "kernel_parameter")["files"][0]["after"] == ['GRUB_CMDLINE_LINUX="rhgb quiet intel_iommu=on"']
     assert one(plan, "bootloader")["commands"][0].startswith("if [ -d /sys/firmware/efi ]")
     plan = plan_of({**HOSTS["centos7"], "sys/firmware/efi": "x"}, platforms, make_facts, failed("c", ENABLE))
     assert one(plan, "bootloader")["commands"] == ['grub2-mkconfig -o "$(readlink -f /etc/grub2-efi.cfg)"']
 
 
 def test_bls_systems_use_grubby(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
-    finding = failed(
-        "c", {"kernel_parameter": {"add": ["intel_iommu=on", "iommu=pt"], "remove": ["intremap=off"]}}
-    )
+    finding = failed("c", {"kernel_parameter": {"add": ["intel_iommu=on", "iommu=pt"], "remove": ["intremap=off"]}})
     step = one(plan_of(HOSTS["el9"], platforms, make_facts, finding), "kernel_parameter")
     assert step["commands"] == [
         "grubby --update-kernel=ALL --remove-args=intremap=off --args='intel_iommu=on iommu=pt'"
     ]
-    assert step["undo"] == [
-        "grubby --update-kernel=ALL --remove-args='intel_iommu=on iommu=pt' --args=intremap=off"
-    ]
+    assert step["undo"] == ["grubby --update-kernel=ALL --remove-args='intel_iommu=on iommu=pt' --args=intremap=off"]
 
 
 def test_loader_entries_on_arch(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
@@ -157,9 +142,7 @@ def test_configured_but_not_running_needs_no_edit(
     assert "configured already" in plan["steps"][0]["summary"]
 
 
-def test_a_line_of_a_paste_without_a_file(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_a_line_of_a_paste_without_a_file(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     pasted = (
         Piece("etc/default/grub", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"', "p.txt", 3, state=EXCERPT),
         Piece(
@@ -172,9 +155,7 @@ def test_a_line_of_a_paste_without_a_file(
     )
     facts = make_facts({"etc/os-release": "ID=debian"}, pieces=pasted)
     plan = make_plan([failed("c", ENABLE), failed("b", IDS)], (), facts, platforms)
-    assert one(plan, "kernel_parameter")["files"][0]["after"] == [
-        'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on"'
-    ]
+    assert one(plan, "kernel_parameter")["files"][0]["after"] == ['GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on"']
     step = one(plan, "bind_ids")
     assert step["files"][0]["path"] == "/etc/modprobe.d/*.conf"
     assert step["files"][0]["after"] == ["options vfio-pci ids=10de:2203,10de:1aef disable_vga=1"]
@@ -199,9 +180,7 @@ def test_firmware_names_the_path_of_the_boards_maker(
     assert "press Del or F2" in other["summary"]
 
 
-def test_the_order_of_causes_settles(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_the_order_of_causes_settles(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     one_, two = failed("a", {"load_modules": ["x"]}), failed("b", {"unload_modules": ["x"]})
     facts = make_facts({**HOSTS["debian-grub"], "etc/modules": "x\n"})
     plan = make_plan([one_, two], [Cause(two, (one_,))], facts, platforms)
@@ -222,9 +201,7 @@ def test_remedies_of_one_finding(make_facts: MakeFacts, failed: Failed, platform
     assert found[0]["files"][0]["after"] == ["root=ZFS=rpool/ROOT/pve-1 boot=zfs intel_iommu=on"]
 
 
-def test_a_plan_of_advice_is_optional(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_a_plan_of_advice_is_optional(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     host = {**HOSTS["debian-grub"], "etc/modules": "vfio_virqfd\n"}
     plan = plan_of(host, platforms, make_facts, failed("c", UNLOAD, severity="advice"))
     assert all(step["optional"] for step in plan["steps"])

@@ -10,13 +10,10 @@ import pytest
 from .hand_made import ADDRESSES, HOSTS, IDS, LOAD, UNLOAD, Failed, MakeFacts, one, plan_of
 
 
-def test_ids_are_united_in_the_present_line(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_ids_are_united_in_the_present_line(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     host = {
         **HOSTS["debian-grub"],
-        "etc/modprobe.d/gpu.conf": "options vfio-pci ids=1002:67df disable_vga=1\n"
-        "softdep nvidia pre: vfio-pci\n",
+        "etc/modprobe.d/gpu.conf": "options vfio-pci ids=1002:67df disable_vga=1\nsoftdep nvidia pre: vfio-pci\n",
     }
     audio = {"bind_ids": {"ids": ["10de:1aef"], "drivers": ["snd_hda_intel"]}}
     plan = plan_of(host, platforms, make_facts, failed("b", IDS), failed("c", audio))
@@ -153,9 +150,7 @@ def test_drivers_whose_module_bears_another_name(
     assert change["after"] == ["softdep xhci_pci pre: vfio-pci"]
 
 
-def test_a_list_that_was_not_seen_is_told(
-    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
-) -> None:
+def test_a_list_that_was_not_seen_is_told(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
     step = one(plan_of(HOSTS["debian-grub"], platforms, make_facts, failed("c", UNLOAD)), "unload_modules")
     assert "not seen" in step["summary"]
     assert step["commands"][0].startswith("grep -rsw vfio_virqfd /etc/modules ")

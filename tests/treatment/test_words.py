@@ -40,9 +40,7 @@ def ask(check: str, add: Any = (), remove: Any = (), optional: bool = False) -> 
         ("intel_iommuu=on", ["intel_iommu=on"], ["intel_iommuu=on"], "intel_iommu=on"),
     ],
 )
-def test_rewrite(
-    present: str, add: list[str], remove: list[str], result: str, platforms: dict[str, Any]
-) -> None:
+def test_rewrite(present: str, add: list[str], remove: list[str], result: str, platforms: dict[str, Any]) -> None:
     rules = grammar(platforms)
     words = rewrite([present.split()], 0, merge([ask("c", add, remove)], rules), rules)[0]
     assert sorted(words) == sorted(result.split())
