@@ -8,7 +8,9 @@ the shape of the running command line (GRUB passes `BOOT_IMAGE=`, EFI stubs pass
 >>> from doctor.evidence.types import Evidence, Piece
 >>> grub = Piece("etc/default/grub", 'GRUB_TIMEOUT=5\\nGRUB_CMDLINE_LINUX_DEFAULT="quiet iommu=pt"', "grub")
 >>> running = Piece("proc/cmdline", "BOOT_IMAGE=(hd0,gpt2)/vmlinuz-6.1.0-18-amd64 root=/dev/sda2 ro quiet")
->>> found = read(Evidence("directory", "host", [grub, running]))
+>>> from doctor.facts import platform
+>>> host = Evidence("directory", "host", [grub, running])
+>>> found = read(host, platform.read(host, {}))
 >>> found.loader.value, found.configured.value, found.lines[0].source.line, found.lines[0].in_use
 ('grub', ('quiet', 'iommu=pt'), 2, True)
 """
@@ -20,7 +22,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.facts.platform import Platform, find_line
-from doctor.facts.platform import read as read_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,9 +94,8 @@ class Boot(NamedTuple):
     lines: Listing
 
 
-def read(evidence: Evidence, platform: Platform | None = None) -> Boot:
-    """Read how the system boots; `platform` is read from the evidence if not given. Never raises."""
-    platform = platform or read_platform(evidence)
+def read(evidence: Evidence, platform: Platform) -> Boot:
+    """Read how the system boots. Never raises."""
     uefi = _uefi(evidence)
     loader = _loader(evidence, platform, uefi)
     bls = _bls(evidence)

@@ -78,14 +78,14 @@ class Host:
         """Bootloader and configured command line."""
         from doctor.facts import boot
 
-        return boot.read(self.evidence)
+        return boot.read(self.evidence, self.platform)
 
     @cached_property
     def platform(self) -> platform_facts.Platform:
         """Distribution, kernel, VM manager."""
         from doctor.facts import platform
 
-        return platform.read(self.evidence)
+        return platform.read(self.evidence, self._knowledge["platforms"])
 
     @cached_property
     def modprobe(self) -> modprobe_facts.Modprobe:

@@ -5,7 +5,8 @@ Sources of the facts: os-release(5); the kernel release suffixes of the distribu
 
 >>> from doctor.evidence.types import Evidence, Piece
 >>> uname = Piece("cmd/uname-a", "Linux pve 6.8.12-9-pve #1 SMP x86_64 GNU/Linux", "paste.txt", 7)
->>> found = read(Evidence("paste", "paste.txt", [uname]))
+>>> from doctor.knowledge.store import load
+>>> found = read(Evidence("paste", "paste.txt", [uname]), load()["platforms"])
 >>> found.distribution.value, found.kernel.value, found.kernel_version.value, found.hypervisor.value
 ('proxmox', '6.8.12-9-pve', (6, 8), 'proxmox')
 >>> found.kernel.sources[0].line
@@ -15,12 +16,12 @@ Sources of the facts: os-release(5); the kernel release suffixes of the distribu
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts.fact import Fact, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from doctor.evidence.types import Evidence, Piece, Source
 
@@ -31,50 +32,9 @@ _LOGS = ("cmd/dmesg", "cmd/journalctl-k", "var/log/dmesg", "var/log/kern.log")
 _GRUB_MENUS = ("cmd/update-grub", "boot/grub/grub.cfg", "boot/grub2/grub.cfg")
 _KERNEL_WANTED = ("proc/sys/kernel/osrelease", "cmd/uname-a")
 
-# Suffix of the release → distribution. Only a hint, but for -pve: such kernels can be installed elsewhere.
-_SUFFIXES = (
-    (re.compile(r"-pve$"), "proxmox", None),
-    (re.compile(r"\.el(\d{1,2})uek"), "ol", 1),
-    (re.compile(r"\.el(\d{1,2})"), "rhel", 1),
-    (re.compile(r"\.fc(\d{2,3})"), "fedora", 1),
-    (re.compile(r"-Unraid$", re.IGNORECASE), "unraid", None),
-    (re.compile(r"\+truenas"), "truenas", None),
-    (re.compile(r"-cachyos"), "cachyos", None),
-    (re.compile(r"-MANJARO$"), "manjaro", None),
-    (re.compile(r"-arch\d|\d-lts$|-zen\d-\d{1,3}-zen$"), "arch", None),
-    (re.compile(r"-default$"), "opensuse", None),
-    (re.compile(r"-generic$|-lowlatency$"), "ubuntu", None),
-    (re.compile(r"(?:\+|~)deb(\d{2})|bpo(\d{2})"), "debian", 1),
-    (re.compile(r"-(?:cloud-)?amd64$"), "debian", None),
-)
-# Words that only Proxmox VE's own programs print.
-_PROXMOX = (
-    ("cmd/pveversion", "pve-manager"),
-    ("cmd/pveversion", "proxmox-ve"),
-    ("cmd/update-grub", "proxmox-boot-tool"),
-    ("cmd/update-initramfs", "proxmox-boot"),
-    ("cmd/proxmox-boot-tool", "proxmox-boot"),
-    ("cmd/proxmox-boot-tool", "is configured with: "),
-    ("cmd/messages", "/usr/share/perl5/PVE/"),
-    ("cmd/messages", "TASK ERROR: "),
-    ("text/other", "/usr/share/perl5/PVE/"),
-)
-# Words in files and in the kernel's banner that suggest a distribution.
-_HINTS = (
-    ("text/prompts", "@pve", "proxmox"),
-    ("text/prompts", "@proxmox", "proxmox"),
-    ("text/prompts", "@Tower", "unraid"),
-    ("text/prompts", "@archlinux", "arch"),
-    ("text/prompts", "@fedora", "fedora"),
-    ("text/prompts", "@ubuntu", "ubuntu"),
-    ("text/prompts", "@debian", "debian"),
-    ("etc/default/grub", "echo Debian", "debian"),
-    ("etc/default/grub", 'GRUB_DISTRIBUTOR="Arch', "arch"),
-    ("cmd/dmesg", "(Ubuntu ", "ubuntu"),
-    ("cmd/dmesg", "(Debian ", "debian"),
-    ("proc/version", "(Ubuntu ", "ubuntu"),
-    ("proc/version", "(Debian ", "debian"),
-)
+# The order in which a platform file's marks are asked: (how much it counts, what it looks at).
+_PROOF = (("proves", "words"), ("proves", "file"), ("proves", "release"))
+_HINTS = (("hints", "release"), ("hints", "words"), ("kin", "file"), ("kin", "words"))
 _DEBIAN_OF_PROXMOX = {"10": "6", "11": "7", "12": "8", "13": "9"}
 
 
@@ -97,16 +57,21 @@ class Platform(NamedTuple):
     board_vendor: Fact
 
 
-def read(evidence: Evidence) -> Platform:
-    """Read the platform from all of the evidence that speaks of it; never raises for what it finds there."""
+def read(evidence: Evidence, platforms: Mapping[str, Any]) -> Platform:
+    """Read the platform from all of the evidence that speaks of it; never raises for what it finds there.
+
+    platforms: the files of `rules/platforms`, whose `marks` tell the distributions apart.
+    """
     kernel = _kernel(evidence)
     names = _os_release(evidence)
-    proxmox = _proxmox(evidence, kernel)
+    marks = [mark for stem in sorted(platforms) for mark in platforms[stem].get("marks", ())]
+    proof = _marked(evidence, kernel, marks, _PROOF)
+    proxmox = proof if proof and proof.value == "proxmox" else None
     board, vendor = _board(evidence)
     return Platform(
-        _distribution(evidence, names, kernel, proxmox),
+        proof or _distribution(evidence, names, kernel, marks),
         _like(names),
-        _version(evidence, names, kernel, proxmox),
+        _version(evidence, names, kernel, proxmox, marks),
         kernel,
         _kernel_version(kernel),
         _hypervisor(evidence, proxmox),
@@ -208,53 +173,45 @@ def _os_release(evidence: Evidence) -> dict[str, tuple[str, Source]]:
     return found
 
 
-def _proxmox(evidence: Evidence, kernel: Fact) -> Fact | None:
-    """The proof that this is Proxmox VE, whose os-release is Debian's."""
-    for path, words in _PROXMOX:
-        for piece in evidence.pieces(path):
-            found = find_line(piece, words)
-            if found:
-                return Fact("proxmox", (piece.cite(found[0]),))
-    for path in evidence.paths():
-        if path.startswith("etc/pve/") or path == "etc/kernel/proxmox-boot-uuids":
-            pieces = evidence.pieces(path)
-            if pieces:
-                return Fact("proxmox", (pieces[0].whole(),))
-    if kernel.known and str(kernel.value).endswith("-pve"):
-        return kernel._replace(value="proxmox")
-    return None
-
-
-def _distribution(evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, proxmox: Fact | None) -> Fact:
-    if proxmox:
-        return proxmox
-    for path, name in (("etc/unraid-version", "unraid"), ("etc/NIXOS", "nixos")):
-        piece = evidence.last(path)
-        if piece:
-            return Fact(name, (piece.whole(),))
-    hint = _hint(evidence, kernel)
-    if hint and hint.value in ("truenas", "unraid"):
-        return hint._replace(weak=False)
+def _distribution(
+    evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, marks: list[dict[str, Any]]
+) -> Fact:
+    """What os-release says, else what hints at a distribution."""
     if "ID" in names:
         value, source = names["ID"]
         return Fact(value.lower(), (source,))
-    piece = evidence.last("etc/debian_version")
-    if piece and (hint is None or hint.value == "debian"):
-        return Fact("debian", (piece.cite(0),), (), True)
-    return hint or unknown("etc/os-release")
+    hint = _marked(evidence, kernel, marks, _HINTS)
+    return hint._replace(weak=True) if hint else unknown("etc/os-release")
 
 
-def _hint(evidence: Evidence, kernel: Fact) -> Fact | None:
-    """The distribution that the kernel's suffix suggests, or else some words that its tools leave."""
-    if kernel.known:
-        for pattern, name, _ in _SUFFIXES:
-            if pattern.search(kernel.value):
-                return kernel._replace(value=name, weak=True)
-    for path, words, name in _HINTS:
-        for piece in evidence.pieces(path):
-            found = find_line(piece, words)
+def _marked(
+    evidence: Evidence, kernel: Fact, marks: list[dict[str, Any]], order: tuple[tuple[str, str], ...]
+) -> Fact | None:
+    """The first of `marks` that the evidence bears, asked in `order`."""
+    for counts, kind in order:
+        for mark in marks:
+            own = "proves" if mark.get("proves") else "kin" if mark.get("kin") else "hints"
+            looks = "release" if "release" in mark else "words" if "words" in mark else "file"
+            found = _seen(evidence, kernel, mark, looks) if (own, looks) == (counts, kind) else None
             if found:
-                return Fact(name, (piece.cite(found[0]),), (), True)
+                return found
+    return None
+
+
+def _seen(evidence: Evidence, kernel: Fact, mark: dict[str, Any], looks: str) -> Fact | None:
+    """The distribution of one mark with the citation that bears it."""
+    name = mark["distribution"]
+    if looks == "release":
+        seen = kernel.known and re.search(mark["release"], str(kernel.value))
+        return kernel._replace(value=name) if seen else None
+    path = mark["file"]
+    paths = [one for one in evidence.paths() if one.startswith(path)] if path.endswith("/") else [path]
+    for piece in (piece for one in paths for piece in evidence.pieces(one)):
+        if looks == "file":
+            return Fact(name, (piece.whole(),))
+        found = find_line(piece, mark["words"])
+        if found:
+            return Fact(name, (piece.cite(found[0]),))
     return None
 
 
@@ -265,7 +222,13 @@ def _like(names: dict[str, tuple[str, Source]]) -> Fact:
     return Fact((), (names["ID"][1],)) if "ID" in names else unknown("etc/os-release")
 
 
-def _version(evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: Fact, proxmox: Fact | None) -> Fact:
+def _version(
+    evidence: Evidence,
+    names: dict[str, tuple[str, Source]],
+    kernel: Fact,
+    proxmox: Fact | None,
+    marks: list[dict[str, Any]],
+) -> Fact:
     if proxmox:
         return _proxmox_version(evidence, names)
     if "VERSION_ID" in names:
@@ -275,11 +238,11 @@ def _version(evidence: Evidence, names: dict[str, tuple[str, Source]], kernel: F
     if piece and piece.text.strip()[:1].isdigit():
         return Fact(piece.text.split()[0], (piece.cite(0),))
     if kernel.known and "ID" not in names:
-        for pattern, _, group in _SUFFIXES:
-            found = pattern.search(kernel.value)
-            if found and group:
-                number = next((part for part in found.groups() if part), None)
-                return kernel._replace(value=number, weak=True) if number else unknown("etc/os-release")
+        for pattern in (mark["release"] for mark in marks if "release" in mark):
+            found = re.search(pattern, kernel.value)
+            number = next((part for part in found.groups() if part), None) if found else None
+            if number:
+                return kernel._replace(value=number, weak=True)
     return unknown("etc/os-release")
 
 

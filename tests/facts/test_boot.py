@@ -5,15 +5,22 @@ from __future__ import annotations
 import pytest
 
 from doctor.evidence.types import ABSENT, EXCERPT, Evidence, Piece
+from doctor.facts import platform
 from doctor.facts.boot import Boot, read, shell_value, split
+from doctor.knowledge.store import load
 
 LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 PVE = "Linux pve 6.8.12-9-pve #1 SMP x86_64"
 ZFS = "initrd=\\EFI\\proxmox\\6.8.12-9-pve\\initrd.img-6.8.12-9-pve root=ZFS=rpool/ROOT/pve-1 boot=zfs"
 
 
+def find(evidence: Evidence) -> Boot:
+    """How the host boots, by the project's own knowledge of platforms."""
+    return read(evidence, platform.read(evidence, load()["platforms"]))
+
+
 def boot(pieces: dict[str, str]) -> Boot:
-    return read(Evidence("directory", "d", [Piece(path, text, path) for path, text in pieces.items()]))
+    return find(Evidence("directory", "d", [Piece(path, text, path) for path, text in pieces.items()]))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,7 @@ def test_loader(pieces: dict[str, str], loader: str) -> None:
 
 def test_loader_variable_is_utf_16() -> None:
     raw = b"\x06\0\0\0" + "systemd-boot 257".encode("utf-16-le") + b"\0\0"
-    found = read(Evidence("bundle", "b", [Piece(LOADER_INFO, "", "b", None, binary=raw)]))
+    found = find(Evidence("bundle", "b", [Piece(LOADER_INFO, "", "b", None, binary=raw)]))
     assert found.loader.value == "systemd-boot"
     assert found.loader.sources[0].text == "systemd-boot 257"
     assert found.uefi.value is True
@@ -78,7 +85,7 @@ def test_two_files_and_no_loader_leave_the_configuration_unknown() -> None:
 
 
 def test_bios_makes_grub_likely_only() -> None:
-    found = read(Evidence("b", "b", [Piece("sys/firmware/efi", "", "b", state=ABSENT)])).loader
+    found = find(Evidence("b", "b", [Piece("sys/firmware/efi", "", "b", state=ABSENT)])).loader
     assert (found.value, found.weak) == ("grub", True)
 
 
@@ -127,7 +134,7 @@ def test_a_comment_is_no_assignment() -> None:
 
 def test_an_excerpt_is_incomplete() -> None:
     piece = Piece("etc/default/grub", 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on"', "p.txt", 4, state=EXCERPT)
-    found = read(Evidence("paste", "p.txt", [piece]))
+    found = find(Evidence("paste", "p.txt", [piece]))
     assert found.configured.value == ("quiet", "intel_iommu=on")
     assert found.configured.value.complete is False
     assert found.lines[0].source.line == 4

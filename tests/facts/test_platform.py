@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from doctor.evidence.types import ABSENT, Evidence, Piece
 from doctor.facts.platform import Platform, read
+from doctor.knowledge.store import load
+
+
+def find(evidence: Evidence) -> Platform:
+    """The platform, by the project's own marks."""
+    return read(evidence, load()["platforms"])
 
 
 def platform(**pieces: str) -> Platform:
     """The platform of pieces given as path=text, `__` standing for `/` and `_D_` for `-`."""
     paths = {path.replace("__", "/").replace("_D_", "-"): text for path, text in pieces.items()}
-    return read(Evidence("paste", "p.txt", [Piece(path, text, "p.txt", 10) for path, text in paths.items()]))
+    return find(Evidence("paste", "p.txt", [Piece(path, text, "p.txt", 10) for path, text in paths.items()]))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,7 @@ def test_uname_r_alone() -> None:
 
 def test_files_named_after_the_kernel() -> None:
     piece = Piece("lib/modules/6.1.0-18-amd64/modules.builtin", "", "d", state=ABSENT)
-    assert read(Evidence("directory", "d", [piece])).kernel.value == "6.1.0-18-amd64"
+    assert find(Evidence("directory", "d", [piece])).kernel.value == "6.1.0-18-amd64"
 
 
 def test_nothing_known_names_what_would_settle_it() -> None:
@@ -121,3 +129,45 @@ def test_words_that_only_one_distributions_tools_leave(pieces: dict[str, str], d
     paths = {path.replace("grub2__grub__cfg", "grub2__grub.cfg"): text for path, text in pieces.items()}
     found = platform(**paths)
     assert (found.distribution.value, found.distribution.weak) == (distribution, weak)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "distribution"),
+    [
+        ({"text/prompts": "root@Tower:~#", "etc/os-release": "ID=debian"}, "debian"),
+        ({"text/prompts": "root@Tower:~#"}, "unraid"),
+        (
+            {
+                "cmd/dmesg": "[    0.000000] Linux version 6.8.0 (Ubuntu 13.2.0)",
+                "etc/default/grub": "GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`",
+            },
+            "ubuntu",
+        ),
+        ({"etc/default/grub": "GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`"}, "debian"),
+    ],
+)
+def test_what_proves_outdoes_os_release_and_what_kin_share_speaks_last(
+    pieces: dict[str, str], distribution: str
+) -> None:
+    evidence = Evidence("paste", "p.txt", [Piece(path, text, "p.txt") for path, text in pieces.items()])
+    assert find(evidence).distribution.value == distribution
+
+
+def test_every_mark_names_a_distribution_of_its_file_and_one_thing_to_look_at() -> None:
+    for stem, data in load()["platforms"].items():
+        for mark in data.get("marks", ()):
+            assert mark["distribution"] in data["distributions"], stem
+            assert set(mark) - {"proves", "kin"} in (
+                {"distribution", "release"},
+                {"distribution", "file"},
+                {"distribution", "file", "words"},
+            ), (stem, mark)
+            assert not (mark.get("proves") and mark.get("kin")), (stem, mark)
+            re.compile(mark.get("release", ""))
+
+
+def test_a_distribution_is_one_file() -> None:
+    evidence = Evidence("paste", "p.txt", [Piece("cmd/uname-a", "Linux h 6.6.1-9-newdist #1 SMP", "p.txt")])
+    mark = {"distribution": "newdist", "release": r"-(\d)-newdist$"}
+    found = read(evidence, {"newdist": {"distributions": ["newdist"], "marks": [mark]}})
+    assert (found.distribution.value, found.version.value) == ("newdist", "9")

@@ -11,6 +11,7 @@ import yaml
 from doctor.diagnosis.finding import Finding
 from doctor.evidence.types import Evidence, Piece
 from doctor.facts import boot, modprobe, platform
+from doctor.knowledge.store import load
 
 from .hand_made import Facts, Failed, MakeFacts
 
@@ -24,7 +25,7 @@ def make_facts() -> MakeFacts:
     def make(files: dict[str, str], complete: bool = False, pieces: tuple[Piece, ...] = ()) -> Facts:
         all_pieces = [Piece(path, text, path) for path, text in files.items()] + list(pieces)
         evidence = Evidence("directory", "host", all_pieces, complete=complete)
-        known = platform.read(evidence)
+        known = platform.read(evidence, load()["platforms"])
         return Facts(evidence, known, boot.read(evidence, known), modprobe.read(evidence))
 
     return make
