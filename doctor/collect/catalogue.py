@@ -208,6 +208,9 @@ _SYSTEM = [
     _file("etc/unraid-version"),
     _file("run/systemd/container", privacy="names"),
     *_drop_ins("etc/pve/qemu-server", privacy="mixed"),
+    _file("etc/pve/mapping/pci.cfg", privacy="mixed", root=True),
+    *_drop_ins("etc/libvirt/qemu", ending="*.xml"),
+    _listing("etc/libvirt/qemu/autostart/", root=True),
 ] + [_exists(path) for path in (
     "run/ostree-booted", "etc/NIXOS", "etc/xensource-inventory", ".dockerenv",
     "etc/kernel/postinst.d/dracut", "etc/kernel/postinst.d/initramfs-tools",

@@ -1,7 +1,7 @@
 """Redacts a collection's entries: which of them are private, and those that are no plain text."""
 
 import re
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING, Dict, Match
 
 from .catalogue import item_for
 from .model import Entry
@@ -9,12 +9,22 @@ from .model import Entry
 if TYPE_CHECKING:
     from .redact import Redactor
 
-__all__ = ["config_space", "redact_entries", "vm_config"]
+__all__ = ["config_space", "domain_xml", "redact_entries", "vm_config"]
 
 _SERIAL_CAPABILITY = 0x0003  # PCI Express Base Specification, Device Serial Number Extended Capability
 _VM_LINE = re.compile(r"^(?P<key>name|parent|tags):(?P<gap>[ \t]*)(?P<value>[^\r\n]+)")
 _VM_SECTION = re.compile(r"^\[(?P<value>[^\]\r\n]+)\]")
 _VM_BASE64 = re.compile(r"(?<=[,: ])(sku|serial|family|product|version|manufacturer)=([^,\s]{1,512})")
+
+_DOMAINS = "etc/libvirt/qemu/"
+_DOMAIN_FILE = re.compile(r"[^/\n]{1,255}(?=\.xml(?:\n|$))")
+_DOMAIN_KINDS = {"name": "vm", "serial": "serial", "entry": "smbios", "nvram": "path"}
+_DOMAIN_TEXT = re.compile(
+    r"(?P<head><(?P<tag>name|title|description|serial|entry|nvram)(?:\s[^<>]{0,300})?>)(?P<value>[^<]{1,65536})<"
+)
+_DOMAIN_EDIT = re.compile(r"(?<=virsh edit )[^\r\n]{1,255}")
+_DOMAIN_SOURCE = re.compile(r"<(?:source|backingStore|master|log)\s[^<>]{1,2000}>")
+_DOMAIN_PATH = re.compile(r"(?P<head>\s(?:file|dev|dir|path|pool|volume|name)=['\"])(?P<value>[^'\"]{1,1000})")
 
 
 def redact_entries(entries: Dict[str, Entry], redactor: "Redactor") -> Dict[str, Entry]:
@@ -49,10 +59,15 @@ def _redacted(entry: Entry, redactor: "Redactor") -> Entry:
         return entry
     path = entry.path if entry.path.startswith("cmd/") else redactor.text(entry.path)
     text = _decode(entry.data)
+    if entry.path.startswith(_DOMAINS):
+        path = _DOMAINS + _DOMAIN_FILE.sub(lambda match: redactor.name("vm", match[0]), entry.path[len(_DOMAINS) :])
+        text = _DOMAIN_FILE.sub(lambda match: redactor.name("vm", match[0]), text) if path.endswith("/") else text
     if entry.path == "proc/sys/kernel/hostname":
         text = redactor.name("host", text.strip()) + "\n" if text.strip() else text
     elif entry.path.startswith("etc/pve/qemu-server/"):
         text = redactor.text(vm_config(text, redactor))
+    elif entry.path.startswith(_DOMAINS) and path.endswith(".xml"):
+        text = redactor.text(domain_xml(text, redactor))
     else:
         text = redactor.text(text)
     return entry._replace(path=path, data=text.encode("utf-8", "surrogateescape"))
@@ -80,6 +95,21 @@ def vm_config(data: str, redactor: "Redactor") -> str:
             body = _VM_BASE64.sub(lambda match: match[1] + "=" + redactor.name("smbios", match[2]), body)
         lines.append(body + end)
     return "".join(lines)
+
+
+def domain_xml(data: str, redactor: "Redactor") -> str:
+    """Return a libvirt domain's XML DATA without names, notes, serial numbers, and paths of its disks."""
+
+    def element(match: Match[str]) -> str:
+        kind = _DOMAIN_KINDS.get(match["tag"], "note")
+        lines = match["value"].split("\n")
+        return match["head"] + "\n".join(redactor.name(kind, one) if one.strip() else one for one in lines) + "<"
+
+    def source(match: Match[str]) -> str:
+        return _DOMAIN_PATH.sub(lambda found: found["head"] + redactor.name("path", found["value"]), match[0])
+
+    data = _DOMAIN_EDIT.sub(lambda match: redactor.name("vm", match[0].strip()), data)
+    return _DOMAIN_SOURCE.sub(source, _DOMAIN_TEXT.sub(element, data))
 
 
 def config_space(data: bytes, redactor: "Redactor") -> bytes:

@@ -92,8 +92,8 @@ def _seen(host: Host) -> dict[str, Target]:
     for vm in host.virtual_machines:
         for passed in vm.devices:
             for address in _addresses(host, passed.address, passed.whole_slot):
-                because = f"{passed.key} of {vm.label} names it{_BINDS.get(vm.manager, '') if vm.managed else ''}"
-                _add(found, Target(address, because, False, vm.managed))
+                because = f"{passed.key} of {vm.label} names it{_BINDS.get(vm.manager, '') if passed.managed else ''}"
+                _add(found, Target(address, because, False, passed.managed))
     for device in host.pci.all():
         if device.driver.known and device.driver.value in _HELD and device.is_endpoint:
             _add(found, Target(device.address, f"it is bound to {device.driver.value}", False, False))
@@ -123,7 +123,7 @@ def _addresses(host: Host, address: str, whole_slot: bool) -> list[str]:
 def _managed(host: Host, address: str) -> bool:
     """Whether a VM manager binds the device by itself when the guest starts."""
     return any(
-        vm.managed and address in _addresses(host, p.address, p.whole_slot)
+        p.managed and address in _addresses(host, p.address, p.whole_slot)
         for vm in host.virtual_machines
         for p in vm.devices
     )

@@ -6,7 +6,9 @@ import pytest
 
 from doctor.collect.model import Collected, Entry
 from doctor.collect.redact import Redactor, redact
-from doctor.collect.redact_files import config_space, vm_config
+from doctor.collect.redact_files import config_space, redact_entries, vm_config
+from doctor.evidence.types import Piece
+from doctor.facts.libvirt import read
 
 PROMPT = "alice@zeus:~$ ls\nroot@zeus:~# id\n"
 
@@ -201,6 +203,47 @@ def test_vm_config() -> None:
     assert len(lines) == len(conf.splitlines())
     assert lines[2] == "hostpci0: 0000:01:00,pcie=1" and "scsi0: local-lvm:vm-100-disk-0,size=32G" in lines
     assert lines[3].split(": ")[1] == lines[11].strip("[]") and lines[-1] == "[PENDING]"
+
+
+DOMAIN = """<!-- changes should be made using:
+  virsh edit bank
+-->
+<domain type='kvm'>
+  <name>bank</name>
+  <uuid>2b2c3d4e-1111-2222-3333-444455556666</uuid>
+  <description>Alice's own
+second line</description>
+  <sysinfo type='smbios'><system><entry name='serial'>SER1234567</entry></system></sysinfo>
+  <os><type machine='pc-q35-8.2'>hvm</type><nvram>/var/lib/libvirt/qemu/nvram/bank_VARS.fd</nvram></os>
+  <devices>
+    <disk type='file'><source file='/home/alice/bank.qcow2' index='1'/><serial>DISKSERIAL</serial></disk>
+    <interface type='bridge'><mac address='52:54:00:12:34:56'/><source bridge='br0'/></interface>
+    <hostdev type='pci' managed='yes'>
+      <source><address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></source>
+    </hostdev>
+  </devices>
+</domain>
+"""
+
+
+def test_a_domain_of_libvirt() -> None:
+    def entry(path: str, text: str) -> Entry:
+        return Entry(path, text.encode(), "listing" if path.endswith("/") else "file")
+
+    folder = "etc/libvirt/qemu/"
+    given = [entry(folder + "bank.xml", DOMAIN), entry(folder + "autostart/", "bank.xml\n")]
+    given.append(entry(folder, "autostart\nbank.xml\nnetworks\n"))
+    told = redact_entries({one.path: one for one in given}, Redactor())
+    shown = "".join(path + one.data.decode() for path, one in told.items())
+    for secret in ("bank", "Alice", "alice", "second line", "SER1234567", "DISKSERIAL", "2b2c3d4e", "12:34:56"):
+        assert secret not in shown
+    (path,) = [path for path in told if path.endswith(".xml")]
+    name = path.removeprefix(folder).removesuffix(".xml")
+    assert f"<name>{name}</name>" in told[path].data.decode()
+    assert told[folder + "autostart/"].data.decode() == f"{name}.xml\n"
+    assert told[folder].data.decode() == f"autostart\n{name}.xml\nnetworks\n"
+    assert told[path].data.decode().count("\n") == DOMAIN.count("\n")
+    assert [device.address for domain in read(Piece(path, told[path].data.decode(), path)) for device in domain.devices]
 
 
 def test_device_serial_number_in_config_space() -> None:

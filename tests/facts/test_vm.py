@@ -41,7 +41,36 @@ def test_hostpci(value: str, expected: list[tuple[str, bool]]) -> None:
     found = conf(f"machine: q35\nhostpci0: {value}\n")
     assert [(device.address, device.whole_slot) for device in found.devices] == expected
     assert all(device.key == "hostpci0" and device.source.line == 2 for device in found.devices)
-    assert (found.id, found.manager, found.managed) == ("101", "proxmox", True)
+    assert (found.id, found.manager, found.devices[0].managed) == ("101", "proxmox", True)
+
+
+MAPPING = """gpu
+	description the big one
+	map id=10de:2204,iommugroup=12,node=left,path=0000:01:00,subsystem-id=1458:403b
+	map id=10de:2204,iommugroup=14,node=right,path=0000:0a:00.0;0000:0a:00.1
+
+nic
+	map id=8086:1572,iommugroup=3,node=left,path=0000:03:00.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ("left", [("0000:01:00", True)]),
+        ("right.example.org", [("0000:0a:00.0", False), ("0000:0a:00.1", False)]),
+        ("", [("0000:01:00", True), ("0000:0a:00.0", False), ("0000:0a:00.1", False)]),
+    ],
+)
+def test_a_resource_mapping_names_what_this_node_has(node: str, expected: list[tuple[str, bool]]) -> None:
+    pieces = [
+        Piece("etc/pve/mapping/pci.cfg", MAPPING, "p"),
+        Piece("etc/pve/qemu-server/101.conf", "hostpci0: mapping=gpu,pcie=1\nmachine: q35\n", "p"),
+        Piece("proc/sys/kernel/hostname", node, "p"),
+    ]
+    evidence = Evidence("directory", "d", pieces)
+    (found,) = read(evidence, Log(evidence, []))
+    assert [(device.address, device.whole_slot) for device in found.devices] == expected
 
 
 @pytest.mark.parametrize("value", ["mapping=gpu,pcie=1", "none", "", "1:0.0", "gpu0"])
@@ -115,7 +144,7 @@ def test_libvirt(text: str, managed: bool) -> None:
     (found,) = vms("cmd/virsh-dumpxml", text)
     expected = "0000:0a:00.1" if "0x0A" in text else AUDIO
     assert [device.address for device in found.devices] == [expected]
-    assert (found.manager, found.managed) == ("libvirt", managed)
+    assert (found.manager, found.devices[0].managed) == ("libvirt", managed)
 
 
 def test_a_guests_own_addresses_are_no_devices_of_the_host() -> None:
@@ -144,9 +173,9 @@ def test_a_managers_own_command_line_is_managed() -> None:
         "cmd/messages",
         "kvm: -device vfio-pci,host=0000:01:00.0,id=hostpci0.0,bus=x: vfio 0000:01:00.0: error",
     )
-    assert found.managed
+    assert found.devices[0].managed
     (bare,) = vms("cmd/messages", "qemu-system-x86_64: -device vfio-pci,host=0000:01:00.0: vfio 0000:01:00.0: error")
-    assert not bare.managed
+    assert not bare.devices[0].managed
 
 
 @pytest.mark.parametrize("path", ["/etc/pve/nodes/pve/qemu-server/101.conf", "/etc/pve/local/qemu-server/101.conf"])

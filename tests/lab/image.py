@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .scenario import BASE, HERE, Scenario
 
 MIRROR = "http://deb.debian.org/debian"
-SUITE = "bookworm"
+RELEASE = "bookworm"
 PACKAGES = "python3 pciutils kmod udev systemd-sysv initramfs-tools zstd dmidecode procps iproute2 dbus grub2-common"
 UUID = "6f1d2c34-5b7a-4e8f-9a01-23456789abcd"
 NEEDED = {
@@ -112,7 +112,8 @@ def _tree(kernel: str) -> Path:
     """A Debian tree with this kernel."""
     origin = BASE["kernels"][kernel]
     guest = (HERE / "guest.sh").read_text("utf-8")
-    key = _digest(SUITE, PACKAGES, UNIT, IDLE, BOOT, guest, origin)
+    release = origin.get("release", RELEASE)
+    key = _digest(release, PACKAGES, UNIT, IDLE, BOOT, guest, origin)
     tree, stamp, log = (cache() / f"tree-{kernel}{end}" for end in ("", ".stamp", ".log"))
     if stamp.is_file() and stamp.read_text() == key:
         return tree
@@ -121,22 +122,22 @@ def _tree(kernel: str) -> Path:
         _remove(old)
     for old in cache().glob(f"initrd-{kernel}.*"):
         old.unlink()
-    _run(log, "cp", "-a", "--reflink=auto", _debian(), tree)
+    _run(log, "cp", "-a", "--reflink=auto", _debian(release), tree)
     _install_kernel(tree, origin, log)
     _furnish(tree, guest)
     stamp.write_text(key)
     return tree
 
 
-def _debian() -> Path:
+def _debian(release: str) -> Path:
     """A Debian tree without a kernel."""
-    tree, stamp, log = (cache() / f"debian{end}" for end in ("", ".stamp", ".log"))
-    key = _digest(SUITE, PACKAGES)
+    tree, stamp, log = (cache() / f"{release}{end}" for end in ("", ".stamp", ".log"))
+    key = _digest(release, PACKAGES)
     if not (stamp.is_file() and stamp.read_text() == key):
-        print("lab: fetching Debian, once (some minutes)", flush=True)
+        print(f"lab: fetching Debian {release}, once (some minutes)", flush=True)
         _remove(tree)
         include = "--include=" + PACKAGES.replace(" ", ",")
-        _run(log, "debootstrap", "--variant=minbase", include, SUITE, tree, MIRROR)
+        _run(log, "debootstrap", "--variant=minbase", include, release, tree, MIRROR)
         stamp.write_text(key)
     return tree
 

@@ -21,6 +21,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 PCI = Path("/sys/bus/pci")
 GROUPS = Path("/sys/kernel/iommu_groups")
@@ -144,9 +145,20 @@ def slot_of(address: str) -> str:
     return address.rpartition(".")[0]
 
 
-def managed() -> list[str]:
-    """The devices that a VM manager would bind when its guest starts: Proxmox VE's hostpci."""
+def hostdevs(path: Path) -> list[str]:
+    """The devices of a domain that libvirt binds itself."""
     found: list[str] = []
+    for hostdev in ElementTree.parse(path).iter("hostdev"):  # noqa: S314 - the scenario's own file
+        source = hostdev.find("source/address")
+        if hostdev.get("managed") == "yes" and source is not None:
+            numbers = [int(source.get(key, "0"), 16) for key in ("domain", "bus", "slot", "function")]
+            found.append("{:04x}:{:02x}:{:02x}.{}".format(*numbers))
+    return [address for address in found if address in endpoints()]
+
+
+def managed() -> list[str]:
+    """The devices that a VM manager would bind when its guest starts: Proxmox VE's hostpci, libvirt's managed."""
+    found = [address for path in sorted(Path("/etc/libvirt/qemu").glob("*.xml")) for address in hostdevs(path)]
     for path in sorted(Path("/etc/pve/qemu-server").glob("*.conf")):
         for names in HOSTPCI.findall(path.read_text()):
             for name in names.split(";"):
