@@ -124,6 +124,13 @@ def _rules_options(rules: argparse.ArgumentParser) -> None:
     rules.set_defaults(run=_rules)
 
 
+def _facts_options(facts: argparse.ArgumentParser) -> None:
+    facts.add_argument("input", nargs="?", metavar="INPUT", help="as of check; none: this host")
+    facts.add_argument("--format", "-f", choices=("text", "json"), default="text")
+    facts.add_argument("-o", "--output", metavar="FILE")
+    facts.set_defaults(run=_facts)
+
+
 def _case_options(case: argparse.ArgumentParser) -> None:
     case.add_argument("input", metavar="INPUT")
     case.add_argument("--check", metavar="CHECK", help="the check that the case is for")
@@ -166,6 +173,7 @@ def _check_options(check: argparse.ArgumentParser) -> None:
 
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("examine an input or this host", _check_options),
+    "facts": ("every fact read from an input, its lines, and what nobody read", _facts_options),
     "explain": ("what a check asks, why, and its remedies", _explain_options),
     "rules": ("list or lint the rules", _rules_options),
     "case": ("write a redacted rule case from an input", _case_options),
@@ -297,6 +305,19 @@ class _Progress:
             self._timer.cancel()
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _facts(options: argparse.Namespace) -> int:
+    """`passdoctor facts INPUT`."""
+    from doctor.examine import facts
+    from doctor.report import factsheet
+
+    write = factsheet.as_json if options.format == "json" else factsheet.as_text
+    data = write(*facts(options.input)).encode("utf-8", "surrogateescape")
+    problem = _print(data) if options.output in (None, "-") else _save(options.output, data)
+    if problem:
+        _complain(problem)
+    return USAGE if problem else 0
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from doctor.evidence.types import Evidence
+    from doctor.facts.sheet import Sheet
     from doctor.report.model import Report
 
 
@@ -48,3 +49,13 @@ def examine_evidence(evidence: Evidence, devices: tuple[str, ...] = (), rules: s
     remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
     plan = make_plan(own, diagnosis.causes, host, platforms)
     return build(host, diagnosis, remedies, plan, harmless(host.log), __version__)
+
+
+def facts(name: str | None, progress: Callable[[str], None] | None = None) -> tuple[Evidence, Sheet]:
+    """Opens the input `name` and returns its evidence with every fact read from it. Raises InputError."""
+    from doctor.evidence.open import open_input
+    from doctor.facts.sheet import sheet
+    from doctor.knowledge.store import load
+
+    evidence = open_input(name, progress)
+    return evidence, sheet(evidence, load(None))

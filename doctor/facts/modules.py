@@ -33,6 +33,10 @@ class Modules:
             return found
         return self._complete._replace(value=None) if self._complete is not None else unknown("proc/modules")
 
+    def named(self) -> tuple[str, ...]:
+        """The modules of which something is known."""
+        return tuple(self._states)
+
     def vfio_ready(self) -> Fact:
         """Whether vfio, vfio_pci and vfio_iommu_type1 are loaded, built in or loadable on demand."""
         facts = [self.lookup(name) for name in _VFIO]

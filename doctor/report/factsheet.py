@@ -1,0 +1,133 @@
+"""All facts of an input with their sources and what nobody read, as text and as JSON: `passdoctor facts`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from doctor.collect.catalogue import ask_for
+from doctor.report.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from doctor.evidence.types import Evidence, Piece, Source
+    from doctor.facts.sheet import Row, Sheet
+
+_SHOWN = 3  # sources of a fact in the text; JSON holds all
+
+
+def as_text(evidence: Evidence, sheet: Sheet) -> str:
+    """The facts for a reader, one a line."""
+    return "\n".join(visible(line, keep="\n") for line in _lines(evidence, sheet)) + "\n"
+
+
+def as_json(evidence: Evidence, sheet: Sheet) -> str:
+    """The facts as one JSON object in ASCII."""
+    data = {
+        "schema_version": "1.0",
+        "source": evidence.source,
+        "kind": evidence.kind,
+        "evidence": [_piece(piece) for piece in sheet.evidence],
+        "facts": [_row(row) for row in sheet.rows],
+        "contradictions": [
+            {"fact": one.fact, "resolved": one.resolved, "sources": [_source(source) for source in one.sources]}
+            for one in sheet.contradictions
+        ],
+        "unread": [{**_source(one.source), "why": one.why} for one in sheet.unread],
+    }
+    return json.dumps(data, ensure_ascii=True, indent=1, default=str) + "\n"
+
+
+def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
+    yield f"{evidence.source}: {evidence.kind}"
+    yield ""
+    yield f"What was recognised ({len(sheet.evidence)} pieces)"
+    for piece in sheet.evidence:
+        yield "  " + "  ".join(filter(None, (piece.path, _span(piece), _state(piece), piece.command)))
+    yield ""
+    yield f"Facts ({sum(row.known for row in sheet.rows)})"
+    for row in sheet.rows:
+        if row.known:
+            yield from _told(row)
+    unknown = [row for row in sheet.rows if not row.known]
+    yield ""
+    yield f"Not known ({len(unknown)})"
+    for row in unknown:
+        asks = dict.fromkeys(ask_for(path) or path for path in row.wanted)
+        yield f"  {_name(row)}" + (f": {' ; '.join(asks)}" if asks else "")
+    if sheet.contradictions:
+        yield ""
+        yield f"Contradictions ({len(sheet.contradictions)})"
+    for one in sheet.contradictions:
+        yield f"  {one.fact}: {one.resolved}"
+        yield from (f"      {_cite(source)}" for source in one.sources)
+    yield ""
+    yield f"Read by nobody ({len(sheet.unread)})"
+    for lost in sheet.unread:
+        yield f"  {_cite(lost.source)}  ({lost.why})"
+
+
+def _told(row: Row) -> Iterator[str]:
+    """A fact and where it was read."""
+    marks = [word for word, is_so in (("inferred", row.weak), ("perhaps not all", row.complete is False)) if is_so]
+    yield f"  {_name(row)} = {_value(row.value)}" + (f"  ({', '.join(marks)})" if marks else "")
+    for source in row.sources[:_SHOWN]:
+        yield f"      {_cite(source)}"
+    if len(row.sources) > _SHOWN:
+        yield f"      and {len(row.sources) - _SHOWN} more"
+
+
+def _name(row: Row) -> str:
+    return row.group if row.name == row.group else f"{row.group}.{row.name}"
+
+
+def _value(value: Any) -> str:
+    """A value in words that cannot be taken for another's."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(one)}" for key, one in value.items()) or "yes"
+    if isinstance(value, list):
+        return ", ".join(_value(one) for one in value) or "none"
+    return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _cite(source: Source) -> str:
+    where = source.source if source.line is None else f"{source.source}:{source.line}"
+    return f"{where}: {source.text[:200]}"
+
+
+def _span(piece: Piece) -> str:
+    """The lines of the user's file that a piece has."""
+    first = piece.line_number(0)
+    last = piece.line_number(piece.text.count("\n"))
+    if first is None or piece.binary is not None:
+        return f"{len(piece.binary)} bytes" if piece.binary is not None else ""
+    return f"line {first}" if last in (first, None) else f"lines {first}-{last}"
+
+
+def _state(piece: Piece) -> str:
+    said = piece.state
+    if piece.terms:
+        said += f" by {' or '.join(piece.terms)}"
+    if piece.boot:
+        said += f", {piece.boot} boot{'s' if piece.boot > 1 else ''} before"
+    return f"[{said}]" + (f" {piece.reason}" if piece.reason else "")
+
+
+def _piece(piece: Piece) -> dict[str, Any]:
+    return {
+        "path": piece.path, "source": piece.source, "first_line": piece.line_number(0),
+        "lines": piece.text.count("\n") + 1 if piece.text else 0, "command": piece.command, "state": piece.state,
+        "terms": list(piece.terms), "ignore_case": piece.ignore_case, "boot": piece.boot, "reason": piece.reason,
+    }  # fmt: skip
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "name": _name(row), "value": row.value if row.known else None, "known": row.known, "inferred": row.weak,
+        "complete": row.complete, "wanted": list(row.wanted), "sources": [_source(one) for one in row.sources],
+    }  # fmt: skip
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return source._asdict()
