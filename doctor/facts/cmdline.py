@@ -99,6 +99,7 @@ class Cmdline:
     def __init__(self, words: Fact, parameters: dict[str, Any]) -> None:
         """`words` is a Fact of a list of `Word`; `parameters` the data of rules/parameters.yaml."""
         self.words, self._data = words, parameters
+        self.known_effects = effects_of(parameters)
         self._effects: dict[str, list[Word]] | None = None
 
     def lookup(self, name: str) -> Any:
@@ -111,7 +112,7 @@ class Cmdline:
             return fact._replace(value=tuple(getattr(item, part) for item in fact.value)) if fact.known else fact
         if not self.words.known:
             return self.words
-        if name in EFFECTS:
+        if name in self.known_effects:
             found = self.effects().get(name, [])
             return Fact(Listing(word.raw for word in found), self._cite(found), weak=self.words.weak)
         wanted = name.replace("-", "_")
@@ -227,25 +228,14 @@ class Cmdline:
         return Fact(Listing(notes), tuple(n.source for n in notes if n.source) or self._cite([]), weak=self.words.weak)
 
 
-EFFECTS = frozenset(
-    [
-        "disables_dma_intel",
-        "disables_dma_amd",
-        "disables_dma",
-        "disables_remapping",
-        "disables_remapping_amd",
-        "weakens_remapping",
-        "enables_intel",
-        "passthrough",
-        "translated",
-        "acs_override",
-        "unsafe_interrupts",
-        "relaxes_rmrr",
-        "ignores_msrs",
-        "igfx_off",
-        "disables_dma_old",
-    ]
-)
+def effects_of(parameters: dict[str, Any]) -> frozenset[str]:
+    """Every effect that an option of the data can have: the names that rules may ask for.
+
+    >>> sorted(effects_of({"options": [{"effect": "none"}, {"effect": "x", "vendor": "amd", "also": "y"}]}))
+    ['x_amd', 'y']
+    """
+    found = {name for option in parameters["options"] for name in (_effect(option), option.get("also"))}
+    return frozenset(name for name in found if name)
 
 
 PARTS = {
@@ -260,8 +250,8 @@ def _effect(option: dict[str, Any]) -> str | None:
     effect = option["effect"]
     if effect == "none":
         return None
-    if effect == "disables_dma" and option.get("until"):
-        return "disables_dma_old"
+    if option.get("until"):
+        return f"{effect}_old"
     return f"{effect}_{option['vendor']}" if option.get("vendor") else str(effect)
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.evidence.types import Evidence, Piece, Source
-from doctor.facts.cmdline import EFFECTS, Cmdline
+from doctor.facts.cmdline import Cmdline
 from doctor.facts.fact import Contradiction, Fact, Listing
 from doctor.facts.host import Host
 from doctor.facts.messages import KERNEL_LOGS, Log
@@ -217,7 +217,7 @@ def _events(log: Log) -> list[Row]:
 
 
 def _cmdline(cmdline: Cmdline) -> list[Row]:
-    names = ("words", *EFFECTS, "typos", "useless", "ignored")
+    names = ("words", *sorted(cmdline.known_effects), "typos", "useless", "ignored")
     found = [(name, cmdline.lookup(name)) for name in names]
     told = [(name, fact) for name, fact in found if name == "words" or (fact.known and fact.value)]
     return [row for name, fact in told for row in _walk(name, fact, ())]

@@ -6,7 +6,7 @@ from typing import Any
 
 from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
-from doctor.facts.cmdline import EFFECTS, PARTS
+from doctor.facts.cmdline import PARTS, effects_of
 from doctor.facts.host import Host
 from doctor.facts.iommu import Iommu
 from doctor.facts.machine import Machine
@@ -14,7 +14,7 @@ from doctor.facts.pending import Pending
 from doctor.facts.platform import Platform
 from doctor.facts.target import TargetFacts
 
-_CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(EFFECTS) | set(PARTS)
+_CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(PARTS)
 
 
 def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
@@ -22,7 +22,7 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
     events = frozenset(template["event"] for template in knowledge["messages"])
     parameters = {option["name"] for option in knowledge["parameters"]["options"]}
     parameters |= set(knowledge["parameters"]["known"])
-    cmdline = frozenset(_CMDLINE | parameters | {name.replace("-", "_") for name in parameters})
+    cmdline = frozenset(_CMDLINE | effects_of(knowledge["parameters"]) | parameters | {name.replace("-", "_") for name in parameters})
     groups: dict[str, frozenset[str] | None] = {
         "machine": frozenset(Machine._fields),
         "iommu": frozenset(Iommu._fields),

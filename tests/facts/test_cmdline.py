@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.cmdline import Cmdline, running, slip, split
@@ -296,6 +298,9 @@ def test_what_stands_after_two_dashes_is_not_the_kernels(parameters: dict[str, A
         ("iommu.passthrough=Y", "passthrough", ("iommu.passthrough=Y",)),
         ("iommu=soft", "disables_dma_old", ("iommu=soft",)),
         ("iommu=soft", "disables_dma", ()),
+        ("swiotlb=force", "disables_dma_old", ("swiotlb=force",)),
+        ("swiotlb=65536,force", "disables_dma_old", ("swiotlb=65536,force",)),
+        ("swiotlb=noforce", "disables_dma_old", ()),
         ("amd_iommu=off", "disables_dma_amd", ("amd_iommu=off",)),
         ("amd_iommu=off", "disables_remapping_amd", ("amd_iommu=off",)),
         ("amd_iommu=on", "disables_dma_amd", ()),
@@ -445,3 +450,24 @@ def test_a_filtered_proc_cmdline_is_no_command_line() -> None:
         ("intel_iommu=on",),
     )
     assert not running(Evidence("paste", "p", [piece]), []).known
+
+
+WORD = st.text(st.characters(blacklist_characters='"', blacklist_categories=("Zs", "Cc", "Cs", "Zl", "Zp")), min_size=1)
+
+
+@given(st.lists(WORD.filter(lambda word: word != "--"), max_size=8))
+def test_printed_words_are_read_again(words: list[str]) -> None:
+    assert [word.raw for word in split(" ".join(words))] == words
+
+
+@given(st.text())
+def test_any_text_splits(text: str) -> None:
+    assert all(word.raw for word in split(text) if word.name)
+
+
+@given(
+    st.lists(st.sampled_from(["iommu=pt", "quiet", 'dyndbg="file a.c +p"', "vfio-pci.ids=1:2", "--", "x"]), max_size=9)
+)
+def test_blanks_and_line_ends_change_nothing(words: list[str]) -> None:
+    plain = [word._replace(source=None) for word in split(" ".join(words))]
+    assert [word._replace(source=None) for word in split("  " + " \t ".join(words) + " \r\n")] == plain
