@@ -145,7 +145,7 @@ class Host:
         """Virtual machines that are given PCI devices."""
         from doctor.facts.vm import read
 
-        return Listing(read(self.evidence, self.log), self.evidence.complete, ("etc/pve/qemu-server/",))
+        return Listing(read(self.evidence), self.evidence.complete, ("etc/pve/qemu-server/",))
 
     @property
     def virtual_machines(self) -> list[Vm]:

@@ -22,7 +22,8 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
     events = frozenset(template["event"] for template in knowledge["messages"])
     parameters = {option["name"] for option in knowledge["parameters"]["options"]}
     parameters |= set(knowledge["parameters"]["known"])
-    cmdline = frozenset(_CMDLINE | effects_of(knowledge["parameters"]) | parameters | {name.replace("-", "_") for name in parameters})
+    effects = effects_of(knowledge["parameters"])
+    cmdline = frozenset(_CMDLINE | effects | parameters | {name.replace("-", "_") for name in parameters})
     groups: dict[str, frozenset[str] | None] = {
         "machine": frozenset(Machine._fields),
         "iommu": frozenset(Iommu._fields),

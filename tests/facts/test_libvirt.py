@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from doctor.evidence.types import Evidence, Piece
 from doctor.facts.libvirt import Hostdev, read
-from doctor.facts.messages import Log
 from doctor.facts.vm import read as machines
 
 SOURCE = "<source><address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></source>"
@@ -93,7 +92,7 @@ def test_machine_loader_and_autostart() -> None:
             Piece("etc/libvirt/qemu/networks/default.xml", "<network/>", "p"),
         ]
         evidence = Evidence("directory", "d", pieces)
-        (vm,) = machines(evidence, Log(evidence, []))
+        (vm,) = machines(evidence)
         assert (vm.id, vm.machine.value, vm.bios.value) == ("win", "pc-q35-8.2", "ovmf")
         assert vm.starts_at_boot.value is starts
 

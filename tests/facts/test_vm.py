@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doctor.evidence.paste import open_paste
 from doctor.evidence.types import Evidence, Piece
-from doctor.facts.messages import Log
 from doctor.facts.vm import Machine, read
 
 GPU, AUDIO = "0000:01:00.0", "0000:01:00.1"
@@ -16,7 +17,7 @@ GPU, AUDIO = "0000:01:00.0", "0000:01:00.1"
 
 def vms(path: str, text: str, **more: Any) -> list[Machine]:
     evidence = Evidence("directory", "d", [Piece(path, text, "p", **more)])
-    return read(evidence, Log(evidence, []))
+    return read(evidence)
 
 
 def conf(text: str, **more: Any) -> Machine:
@@ -69,13 +70,32 @@ def test_a_resource_mapping_names_what_this_node_has(node: str, expected: list[t
         Piece("proc/sys/kernel/hostname", node, "p"),
     ]
     evidence = Evidence("directory", "d", pieces)
-    (found,) = read(evidence, Log(evidence, []))
+    (found,) = read(evidence)
     assert [(device.address, device.whole_slot) for device in found.devices] == expected
 
 
 @pytest.mark.parametrize("value", ["mapping=gpu,pcie=1", "none", "", "1:0.0", "gpu0"])
 def test_a_hostpci_without_an_address_names_nothing(value: str) -> None:
     assert vms("etc/pve/qemu-server/101.conf", f"hostpci0: {value}\n") == []
+
+
+def test_a_line_is_cited_as_it_stands() -> None:
+    found = conf("hostpci0: 01:00.0,pcie=1\nmachine: q35\nonboot: 1\n")
+    assert found.devices[0].source.text == "hostpci0: 01:00.0,pcie=1"
+
+
+def test_args_are_words_for_qemu_that_nobody_binds_for() -> None:
+    found = conf("args: -cpu host -device vfio-pci,host=01:00.0,id=x\nmachine: q35\n")
+    assert [(device.address, device.key, device.managed) for device in found.devices] == [(GPU, "args", False)]
+
+
+def test_the_machine_of_a_command_line() -> None:
+    line = "kvm -id 100 -machine 'type=pc-q35-8.1+pve0' -device 'vfio-pci,host=0000:01:00.0,id=hostpci0.0'"
+    (found,) = vms("cmd/messages", line)
+    assert found.machine.value == "pc-q35-8.1+pve0"
+    assert [(device.address, device.whole_slot, device.managed) for device in found.devices] == [
+        ("0000:01:00", True, True)
+    ]
 
 
 def test_snapshots_and_pending_changes_are_not_the_present_state() -> None:
@@ -160,7 +180,12 @@ def test_a_guests_own_addresses_are_no_devices_of_the_host() -> None:
         ("-device vfio-pci,id=x,host=0000:01:00.1", [AUDIO]),
         ("-device 'vfio-pci,host=01:00.0' -device \"vfio-pci,host=01:00.1\"", [GPU, AUDIO]),
         ("-device virtio-net-pci,host=01:00.0", []),
-        ("-device vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0", []),
+        ("-device vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:01:00.0", [GPU]),
+        ("-device vfio-pci,sysfsdev=/sys/bus/pci/devices/0000:00:02.0/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", []),
+        ("-device vfio-pci-nohotplug,id=x,host=0000:01:00.0,display=on", [GPU]),
+        ('-device {"driver":"vfio-pci","host":"0000:01:00.0","id":"hostdev0","bus":"pci.4"}', [GPU]),
+        ('-device {"driver": "vfio-pci", "id": "hostdev0", "host": "0000:01:00.1"}', [AUDIO]),
+        ('-device {"driver":"virtio-net","host":"0000:01:00.1"}', []),
     ],
 )
 def test_qemu(line: str, expected: list[str]) -> None:
@@ -181,4 +206,10 @@ def test_a_managers_own_command_line_is_managed() -> None:
 @pytest.mark.parametrize("path", ["/etc/pve/nodes/pve/qemu-server/101.conf", "/etc/pve/local/qemu-server/101.conf"])
 def test_other_paths_of_a_proxmox_configuration(path: str) -> None:
     evidence = open_paste(f"root@pve:~# cat {path}\nhostpci0: 01:00.0\n".encode(), "p")
-    assert [vm.id for vm in read(evidence, Log(evidence, []))] == ["101"]
+    assert [vm.id for vm in read(evidence)] == ["101"]
+
+
+@given(st.text(st.sampled_from("-device vfpc,hostid=01:.\"'{}\\\n machine"), max_size=120))
+def test_no_command_line_raises(text: str) -> None:
+    for path in ("cmd/messages", "etc/pve/qemu-server/101.conf", "etc/pve/mapping/pci.cfg"):
+        vms(path, "vfio-pci " + text)
