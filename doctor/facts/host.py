@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from doctor.facts import platform as platform_facts
     from doctor.facts.binding import Binding
     from doctor.facts.cmdline import Cmdline
+    from doctor.facts.firmware import Firmware
+    from doctor.facts.initramfs import Initramfs
+    from doctor.facts.interrupts import Interrupts
+    from doctor.facts.iomem import Iomem
     from doctor.facts.iommu import Iommu
+    from doctor.facts.kconfig import Kconfig
+    from doctor.facts.limits import Limits
     from doctor.facts.machine import Machine
+    from doctor.facts.memory import Memory
     from doctor.facts.messages import Log
     from doctor.facts.modules import Modules
+    from doctor.facts.overrides import Overrides
     from doctor.facts.pci import Pci
     from doctor.facts.pending import Pending
+    from doctor.facts.units import Units
     from doctor.facts.vm import Machine as Vm
 
 
@@ -28,7 +37,8 @@ class Host:
 
     SHOWN = (
         "machine", "vendor", "events", "cmdline", "configured", "iommu", "modules", "modprobe", "boot", "platform",
-        "kernel", "vms", "binding", "pci", "pending",
+        "kernel", "vms", "binding", "pci", "pending", "units", "kconfig", "initramfs", "interrupts", "iomem", "limits", "memory",
+        "firmware", "overrides",
     )  # fmt: skip
 
     def __init__(self, evidence: Evidence, knowledge: dict[str, Any]) -> None:
@@ -53,6 +63,13 @@ class Host:
         from doctor.facts.pci import Pci
 
         return Pci(self.evidence, self.log)
+
+    @cached_property
+    def units(self) -> Units:
+        """What sysfs says of the IOMMU units and of the groups themselves."""
+        from doctor.facts.units import read
+
+        return read(self.evidence)
 
     @cached_property
     def machine(self) -> Machine:
@@ -133,7 +150,70 @@ class Host:
         """Kernel modules."""
         from doctor.facts.modules import read
 
-        return read(self.evidence, self.pci.all(), self.log)
+        return read(self.evidence, self.pci.all(), self.log, self.kconfig, self.platform.kernel)
+
+    @cached_property
+    def kconfig(self) -> Kconfig:
+        """The running kernel's build configuration."""
+        from doctor.facts.kconfig import read
+
+        return read(self.evidence, self.platform.kernel)
+
+    @cached_property
+    def initramfs(self) -> Initramfs:
+        """The initramfs: its tool, what it is told to hold, what it holds."""
+        from doctor.facts.initramfs import read
+
+        return read(self.evidence, *self._running_words())
+
+    @cached_property
+    def interrupts(self) -> Interrupts:
+        """Interrupts by chip, device and handler."""
+        from doctor.facts.interrupts import read
+
+        return read(self.evidence)
+
+    @cached_property
+    def iomem(self) -> Iomem:
+        """Physical address ranges and who holds them."""
+        from doctor.facts.iomem import read
+
+        return read(self.evidence)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Limits of locked memory."""
+        from doctor.facts.limits import read
+
+        return read(self.evidence)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Memory, huge pages, NUMA nodes."""
+        from doctor.facts.memory import read
+
+        return read(self.evidence, *self._running_words())
+
+    @cached_property
+    def firmware(self) -> Firmware:
+        """DMI, microcode, Secure Boot, lockdown."""
+        from doctor.facts.firmware import read
+
+        return read(self.evidence)
+
+    @cached_property
+    def overrides(self) -> Overrides:
+        """Scripts, rules and tools that bind devices by address."""
+        from doctor.facts.overrides import read
+
+        return read(self.evidence)
+
+    def _running_words(self) -> tuple[tuple[str, ...], Source | None]:
+        """The running command line's words as they stand, and where."""
+        words = self.running.words
+        if not words.known:
+            return (), None
+        return tuple(word.raw for word in words.value), words.sources[0] if words.sources else None
 
     @cached_property
     def kernel(self) -> Fact:

@@ -73,6 +73,7 @@ class TargetFacts:
         "ids_words",
         "in_ids",
         "kept_companions",
+        "kept_memory",
         "kind",
         "managed",
         "members",
@@ -161,6 +162,17 @@ class TargetFacts:
     def group(self) -> Fact:
         """The number of its IOMMU group."""
         return self.device.group if self.device is not None else unknown("sys/kernel/iommu_groups/")
+
+    @property
+    def kept_memory(self) -> Fact:
+        """The memory that the firmware wants its group to reach at fixed addresses, as words; none if there is none."""
+        number = self.group.value if self.group.known else None
+        own = self._host.units.group(number) if isinstance(number, int) else None
+        if own is None or not own.reserved.known:
+            return unknown(f"sys/kernel/iommu_groups/{'*' if number is None else number}/reserved_regions")
+        direct = [(at, region) for at, region in enumerate(own.reserved.value) if region.kind == "direct"]
+        sources = tuple(own.reserved.sources[at] for at, _ in direct) or own.reserved.sources[:1]
+        return Fact(Listing(f"{one.start:#x}-{one.end:#x}" for _, one in direct), sources)
 
     @property
     def members(self) -> Listing:

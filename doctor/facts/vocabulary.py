@@ -7,12 +7,20 @@ from typing import Any
 from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
 from doctor.facts.cmdline import PARTS, effects_of
+from doctor.facts.firmware import Firmware
 from doctor.facts.host import Host
+from doctor.facts.initramfs import Initramfs
+from doctor.facts.interrupts import Interrupts
+from doctor.facts.iomem import Iomem
 from doctor.facts.iommu import Iommu
+from doctor.facts.limits import Limits
 from doctor.facts.machine import Machine
+from doctor.facts.memory import Memory
+from doctor.facts.overrides import Overrides
 from doctor.facts.pending import Pending
 from doctor.facts.platform import Platform
 from doctor.facts.target import TargetFacts
+from doctor.facts.units import Units
 
 _CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(PARTS)
 
@@ -29,6 +37,7 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
         "iommu": frozenset(Iommu._fields),
         "platform": frozenset(Platform._fields),
         "boot": frozenset(Boot._fields),
+        "units": frozenset(Units._fields),
         "pending": frozenset(Pending._fields),
         "binding": frozenset(Binding.SHOWN),
         "target": frozenset(TargetFacts.SHOWN),
@@ -37,7 +46,15 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
         "configured": cmdline,
         "event": None,
         "modules": None,
-        "modprobe": frozenset(("entries", "loads")),
+        "modprobe": frozenset(("entries", "loads", "unread")),
+        "kconfig": None,
+        "initramfs": frozenset(Initramfs._fields),
+        "interrupts": frozenset(Interrupts._fields),
+        "iomem": frozenset(Iomem.SHOWN),
+        "limits": frozenset(Limits._fields),
+        "memory": frozenset(Memory._fields),
+        "firmware": frozenset(Firmware._fields),
+        "overrides": frozenset(Overrides._fields),
     }
     groups.update({name: frozenset() for name in Host.SHOWN if name not in groups})
     return groups
