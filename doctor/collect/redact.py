@@ -87,6 +87,7 @@ class Redactor:
         for pattern in look.SERIALS:
             data = self._groups(pattern, data, self._serial)
         data = look.HWADDR.sub(self._hwaddr, data)
+        data = look.INTERFACE.sub(self._interface, data)
         data = self._name_positions(data)
         data = look.EMAIL.sub(self._email, data)
         data = look.IPV4.sub(self._ipv4, data)
@@ -220,6 +221,12 @@ class Redactor:
         new = start + [token[at : at + 2] for at in range(0, len(token), 2)]
         text = sep.join(new)
         return sep.join(head + [text.upper() if "".join(pairs).isupper() else text])
+
+    def _interface(self, match: Match[str]) -> str:
+        # systemd names a network card after its MAC address where nothing better is known.
+        if match["value"].startswith("02face"):
+            return match[0]
+        return match["head"] + "02face" + self._token("mac", match["value"], 6)
 
     def _name_positions(self, data: str) -> str:
         for pattern in look.HOSTS + look.PROMPTS + look.USERS:

@@ -45,6 +45,8 @@ def redact_entries(entries: Dict[str, Entry], redactor: "Redactor") -> Dict[str,
 
 
 def _is_private(entry: Entry) -> bool:
+    if entry.path.startswith(("sys/class/net/", "sys/class/block/")):
+        return True
     if entry.path.startswith(("sys/", "dev/")):
         return False
     item = item_for(entry.path)

@@ -132,6 +132,7 @@ IQN = re.compile(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]{1,200})
 HWADDR = re.compile(
     r"(?<![0-9A-Za-z:.-])" + _H + r"{2}(?P<sep>[:-])" + _H + r"{2}(?:(?P=sep)" + _H + r"{2}){4,18}(?![0-9A-Za-z:-])"
 )
+INTERFACE = re.compile(r"(?<![A-Za-z0-9])(?P<head>(?:en|wl|ww)x)(?P<value>[0-9a-f]{12})(?![0-9A-Za-z])")
 
 # -- addresses --------------------------------------------------------------------------------------------
 EMAIL = re.compile(

@@ -37,7 +37,7 @@ class Host:
 
     SHOWN = (
         "machine", "vendor", "events", "cmdline", "configured", "iommu", "modules", "modprobe", "boot", "platform",
-        "kernel", "vms", "binding", "pci", "pending", "units", "kconfig", "initramfs", "interrupts", "iomem", "limits", "memory",
+        "kernel", "vms", "binding", "pci", "pending", "units", "needs", "kconfig", "initramfs", "interrupts", "iomem", "limits", "memory",
         "firmware", "overrides",
     )  # fmt: skip
 
@@ -63,6 +63,13 @@ class Host:
         from doctor.facts.pci import Pci
 
         return Pci(self.evidence, self.log)
+
+    @cached_property
+    def needs(self) -> Fact:
+        """Which devices the host itself cannot do without."""
+        from doctor.facts.needs import read
+
+        return read(self.evidence, self.pci.all(), self.pci.complete)
 
     @cached_property
     def units(self) -> Units:
@@ -95,7 +102,7 @@ class Host:
         """Bootloader and configured command line."""
         from doctor.facts import boot
 
-        return boot.read(self.evidence, self.platform)
+        return boot.read(self.evidence, self.platform, self._knowledge["platforms"])
 
     @cached_property
     def platform(self) -> platform_facts.Platform:

@@ -14,11 +14,22 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from doctor.evidence.types import Evidence, Piece, Source
+from doctor.evidence.types import (
+    ABSENT,
+    CUT,
+    DENIED,
+    EXCERPT,
+    FILTERED,
+    KERNEL_LOGS,
+    NOT_COLLECTED,
+    Evidence,
+    Piece,
+    Source,
+)
 from doctor.facts.cmdline import Cmdline
 from doctor.facts.fact import Contradiction, Fact, Listing
 from doctor.facts.host import Host
-from doctor.facts.messages import KERNEL_LOGS, Log
+from doctor.facts.messages import Log
 from doctor.facts.modules import Modules
 from doctor.facts.pci import Pci
 
@@ -43,7 +54,8 @@ _INNER = ("at", "row", "span", "quote", "tail")
 class Row(NamedTuple):
     """One fact. `value` is plain data, None for nothing, "unknown" only where `known` is False.
 
-    `complete`: False for a list that may lack something; None for what is no list.
+    `complete`: False for a list that may lack something; None for what is no list. `reasons`: why it is unknown,
+    one for each of `wanted`.
     """
 
     group: str
@@ -54,6 +66,7 @@ class Row(NamedTuple):
     complete: bool | None
     wanted: tuple[str, ...]
     sources: tuple[Source, ...]
+    reasons: tuple[str, ...] = ()
 
 
 class Unread(NamedTuple):
@@ -97,14 +110,36 @@ def sheet(evidence: Evidence, knowledge: dict[str, Any]) -> Sheet:
     watched = _Watched(evidence)
     host = Host(watched, knowledge)
     rows = [row for name in Host.SHOWN for row in _group(name, getattr(host, name))]
+    rows = [
+        row if row.known else row._replace(reasons=tuple(_why(evidence, path) for path in row.wanted)) for row in rows
+    ]
     pieces = [piece for path in evidence.paths() for piece in evidence.states(path)]
     return Sheet(pieces, rows, host.contradictions(), _unread(pieces, host.log, rows, watched.asked))
 
 
+def _why(evidence: Evidence, path: str) -> str:
+    """Why `path` does not settle a fact: denied, absent, cut, filtered, not collected, or there and silent.
+
+    >>> e = Evidence("paste", "p", [Piece("cmd/dmesg", "x", "p", terms=("DMAR",), state="filtered")])
+    >>> _why(e, "cmd/dmesg"), _why(e, "proc/cmdline")
+    ('filtered', 'not in the input')
+    """
+    states = [piece.state for piece in evidence.states(path)]
+    if not states and path.endswith("/"):
+        states = [piece.state for one in evidence.paths() if one.startswith(path) for piece in evidence.states(one)]
+    if not states:
+        return "not there when it was collected" if evidence.complete else "not in the input"
+    for state in (DENIED, CUT, FILTERED, EXCERPT, NOT_COLLECTED, ABSENT):
+        if state in states:
+            return state
+    return "does not say"
+
+
 def _group(name: str, group: Any) -> list[Row]:
     """The rows of one group, named without the group's own name."""
-    own = {Log: _events, Cmdline: _cmdline, Pci: _pci, Modules: _modules}.get(type(group))
-    found = own(group) if own is not None else list(_walk(name, group, ()))
+    own: dict[type, Callable[[Any], list[Row]]] = {Log: _events, Cmdline: _cmdline, Pci: _pci, Modules: _modules}
+    show = own.get(type(group))
+    found = show(group) if show is not None else list(_walk(name, group, ()))
     return [row._replace(group=name, name=row.name.removeprefix(name).lstrip(".") or name) for row in found]
 
 

@@ -78,6 +78,7 @@ class TargetFacts:
         "managed",
         "members",
         "name",
+        "needed",
         "neighbours",
         "no_group_node",
         "not_viable",
@@ -173,6 +174,13 @@ class TargetFacts:
         direct = [(at, region) for at, region in enumerate(own.reserved.value) if region.kind == "direct"]
         sources = tuple(own.reserved.sources[at] for at, _ in direct) or own.reserved.sources[:1]
         return Fact(Listing(f"{one.start:#x}-{one.end:#x}" for _, one in direct), sources)
+
+    @property
+    def needed(self) -> Fact:
+        """What the host needs the device for, or a function that goes with it; none as far as anybody can tell."""
+        found = [need for need in self._host.needs.value if need.address in self.addresses]
+        sources = tuple(dict.fromkeys(source for need in found for source in need.sources))
+        return Fact(Listing(found), sources, self._host.needs.value.wanted)
 
     @property
     def members(self) -> Listing:

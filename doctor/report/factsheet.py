@@ -54,8 +54,8 @@ def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
     yield ""
     yield f"Not known ({len(unknown)})"
     for row in unknown:
-        asks = dict.fromkeys(ask_for(path) or path for path in row.wanted)
-        yield f"  {_name(row)}" + (f": {' ; '.join(asks)}" if asks else "")
+        asks = {ask_for(path) or path: why for path, why in zip(row.wanted, row.reasons, strict=False)}
+        yield f"  {_name(row)}" + (": " if asks else "") + " ; ".join(f"{ask} ({why})" for ask, why in asks.items())
     if sheet.contradictions:
         yield ""
         yield f"Contradictions ({len(sheet.contradictions)})"
@@ -125,7 +125,8 @@ def _piece(piece: Piece) -> dict[str, Any]:
 def _row(row: Row) -> dict[str, Any]:
     return {
         "name": _name(row), "value": row.value if row.known else None, "known": row.known, "inferred": row.weak,
-        "complete": row.complete, "wanted": list(row.wanted), "sources": [_source(one) for one in row.sources],
+        "complete": row.complete, "wanted": list(row.wanted), "reasons": list(row.reasons),
+        "sources": [_source(one) for one in row.sources],
     }  # fmt: skip
 
 

@@ -17,6 +17,8 @@ SECRETS = [
     ("BOOTIF=01-a0-36-9f-12-34-56", "a0-36-9f-12-34-56"),
     ("net0: virtio=BC:24:11:AA:BB:CC,bridge=vmbr0", "BC:24:11:AA:BB:CC"),
     ("netconsole=6665@10.0.0.1/eth0,6666@10.0.0.25/a0:36:9f:12:34:56", "a0:36:9f:12:34:56"),
+    ("default via 10.11.12.13 dev enxa0369f123456", "a0369f123456"),
+    ("wlx74da38f0a1b2: renamed from wlan0", "74da38f0a1b2"),
     ("nameserver 10.11.12.13", "10.11.12.13"),
     ("nfsroot=10.11.12.13:/srv", "10.11.12.13"),
     ("range 10.11.12.13-10.11.12.99", "10.11.12.99"),
@@ -244,6 +246,18 @@ def test_a_domain_of_libvirt() -> None:
     assert told[folder].data.decode() == f"autostart\n{name}.xml\nnetworks\n"
     assert told[path].data.decode().count("\n") == DOMAIN.count("\n")
     assert [device.address for domain in read(Piece(path, told[path].data.decode(), path)) for device in domain.devices]
+
+
+def test_a_card_named_after_its_address_is_one_card_in_path_and_text() -> None:
+    name = "enxa0369f123456"
+    given = [
+        Entry("cmd/ip-route", b"default via 10.0.0.1 dev vmbr0", "command"),
+        Entry("sys/class/net/vmbr0/", f"lower_{name}\n".encode(), "listing"),
+        Entry(f"sys/class/net/{name}/device", b"../../../0000:03:00.0", "link"),
+    ]
+    told = redact_entries({one.path: one for one in given}, Redactor())
+    (path,) = [path for path in told if path.endswith("/device")]
+    assert "a0369f" not in path and told["sys/class/net/vmbr0/"].data.decode() == f"lower_{path.split('/')[3]}\n"
 
 
 def test_device_serial_number_in_config_space() -> None:

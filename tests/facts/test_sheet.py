@@ -52,6 +52,17 @@ def test_an_unknown_fact_names_what_would_settle_it() -> None:
     assert not group.known and group.wanted == ("sys/kernel/iommu_groups/",)
 
 
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [("denied", "denied"), ("absent", "absent"), ("cut", "cut"), ("not-collected", "not-collected")],
+)
+def test_an_unknown_fact_says_why(state: str, why: str) -> None:
+    piece = Piece("sys/class/dmi/id/board_name", state=state, source="d")
+    board = row(sheet(Evidence("directory", "d", [piece]), load(None)), "machine", "board")
+    assert (board.known, board.reasons) == (False, (why,))
+    assert row(read(PASTE), "machine", "board").reasons == ("not in the input",)
+
+
 def test_what_nobody_reads_is_listed() -> None:
     found = read(PASTE)
     lines = {(lost.source.line, lost.source.text) for lost in found.unread}
