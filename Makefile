@@ -6,7 +6,7 @@ RULES = rules
 # The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
 COMPILED = doctor/data/rules.json
 
-.PHONY: help setup demo test check format bench lab lab-record clean
+.PHONY: help setup demo test check format bench mutate lab lab-record clean
 
 help: ## say what there is to make (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ format: setup ## put the Python files into the house's format
 
 bench: setup $(COMPILED) ## measure time and memory, as ratios to the start of the interpreter
 	@$(PY) tools/bench.py
+
+mutate: setup $(COMPILED) ## change the rules clause by clause and see whether a case notices; CHECK=name for one
+	@$(PY) tools/mutate.py $(CHECK)
 
 lab: setup ## boot real kernels and hold the tool against VFIO; SCENARIO=name for one; needs root and QEMU: docs/lab.md
 	@PYTHONPATH=tests $(PY) -m lab.run $(SCENARIO)

@@ -12,6 +12,7 @@ from doctor import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from doctor.examine import Terms
     from doctor.report.model import Report
 
 FORMATS = ("terminal", "html", "pdf", "json")
@@ -119,7 +120,7 @@ def _explain_options(explain: argparse.ArgumentParser) -> None:
 
 
 def _rules_options(rules: argparse.ArgumentParser) -> None:
-    rules.add_argument("action", choices=("list", "lint"))
+    rules.add_argument("action", choices=("list", "lint", "profiles"))
     rules.add_argument("--rules", metavar="PATH", help="rules of your own, a file or a folder")
     rules.set_defaults(run=_rules)
 
@@ -146,7 +147,7 @@ def _check_options(check: argparse.ArgumentParser) -> None:
         "input",
         nargs="?",
         metavar="INPUT",
-        help="bundle, directory, sosreport, paste, or - ; none: this host",
+        help="bundle, directory, sosreport, diagnostics, paste, or - ; none: this host",
     )
     check.add_argument(
         "--device",
@@ -167,13 +168,33 @@ def _check_options(check: argparse.ArgumentParser) -> None:
         default="blocker",
         help="exit 1 at this severity or above (default: blocker)",
     )
-    check.add_argument("--rules", metavar="PATH", help="rules of your own beside the built-in ones")
+    _judging_options(check)
     check.set_defaults(run=_check)
+
+
+def _judging_options(parser: argparse.ArgumentParser) -> None:
+    """How an input is judged."""
+    parser.add_argument(
+        "--profile", metavar="NAME", help="whom it is for: passdoctor rules profiles lists them; or a file of your own"
+    )
+    parser.add_argument("--waivers", metavar="FILE", help="failures that somebody answers for, until a day")
+    parser.add_argument("--rules", metavar="PATH", help="rules of your own beside the built-in ones")
+
+
+def _compare_options(compare: argparse.ArgumentParser) -> None:
+    compare.add_argument("before", metavar="BEFORE", help="as of check, or a JSON report that it wrote")
+    compare.add_argument("after", nargs="?", metavar="AFTER", help="the same; none: this host")
+    compare.add_argument("--device", action="append", default=[], metavar="DEVICE", help="as of check")
+    compare.add_argument("--format", "-f", choices=("terminal", "json"), default="terminal")
+    compare.add_argument("-o", "--output", metavar="FILE")
+    _judging_options(compare)
+    compare.set_defaults(run=_compare)
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("examine an input or this host", _check_options),
     "facts": ("every fact read from an input, its lines, and what nobody read", _facts_options),
+    "compare": ("what was mended, what broke, what is unchanged between two inputs", _compare_options),
     "explain": ("what a check asks, why, and its remedies", _explain_options),
     "rules": ("list or lint the rules", _rules_options),
     "case": ("write a redacted rule case from an input", _case_options),
@@ -191,7 +212,7 @@ def _check(options: argparse.Namespace) -> int:
     progress = _Progress()
     try:
         progress.say(f"examining {options.input or 'this host'}")
-        report = examine(options.input, tuple(options.device), options.rules, progress.say)
+        report = examine(options.input, progress=progress.say, terms=_terms(options))
         failed = []
         # What goes to files first: standard output is written to when the progress line is gone.
         for form, file in sorted(outputs, key=lambda output: output[1] in (None, "-")):
@@ -204,6 +225,37 @@ def _check(options: argparse.Namespace) -> int:
     for problem in failed:
         _complain(problem)
     return USAGE if failed else exit_code(report, options.fail_on)
+
+
+def _terms(options: argparse.Namespace) -> Terms:
+    """How an input is to be judged."""
+    from doctor.examine import Terms
+
+    return Terms(tuple(options.device), options.rules, options.profile, options.waivers)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """`passdoctor compare BEFORE AFTER`."""
+    from doctor.compare import compare_inputs
+    from doctor.report import comparison
+
+    progress = _Progress()
+    try:
+        found = compare_inputs(options.before, options.after, _terms(options), progress.say)
+    finally:
+        progress.end()
+    plain = None if options.output in (None, "-") else False
+    text = comparison.as_json(found) if options.format == "json" else comparison.as_text(found, colour=plain)
+    return USAGE if _put(text, options.output) else int(bool(found["broken"]))
+
+
+def _put(text: str, file: str | None) -> bool:
+    """Writes a text to a file or to standard output; whether that failed, which it says."""
+    data = text.encode("utf-8", "surrogateescape")
+    problem = _print(data) if file in (None, "-") else _save(str(file), data)
+    if problem:
+        _complain(problem)
+    return problem is not None
 
 
 def _format_of(file: str | None) -> str:
@@ -313,11 +365,7 @@ def _facts(options: argparse.Namespace) -> int:
     from doctor.report import factsheet
 
     write = factsheet.as_json if options.format == "json" else factsheet.as_text
-    data = write(*facts(options.input)).encode("utf-8", "surrogateescape")
-    problem = _print(data) if options.output in (None, "-") else _save(options.output, data)
-    if problem:
-        _complain(problem)
-    return USAGE if problem else 0
+    return USAGE if _put(write(*facts(options.input)), options.output) else 0
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -329,11 +377,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _rules(options: argparse.Namespace) -> int:
-    """`passdoctor rules list|lint`."""
-    if options.action == "list":
-        from doctor.knowledge.explain import listing
+    """`passdoctor rules list|lint|profiles`."""
+    if options.action in ("list", "profiles"):
+        from doctor.knowledge import explain
 
-        print(listing(options.rules))
+        print((explain.listing if options.action == "list" else explain.profiles)(options.rules))
         return 0
     from doctor.lint import lint
 
@@ -350,10 +398,4 @@ def _case(options: argparse.Namespace) -> int:
     from doctor.case import write_case
 
     text = write_case(options.input, options.check, options.device, options.expect)
-    if options.output is None:
-        print(text, end="")
-        return 0
-    problem = _save(options.output, text.encode())
-    if problem:
-        _complain(problem)
-    return USAGE if problem else 0
+    return USAGE if _put(text, options.output) else 0

@@ -87,14 +87,19 @@ def _command(name: str, argv: Sequence[str], limit: int, privacy: str, ask: str 
 _CONFIG_WORDS = (
     *("IOMMU", "VFIO", "IRQ_REMAP", "DMAR", "X2APIC", "PCI_ATS", "LOCK_DOWN"),
     *("FB_EFI", "FB_VESA", "FB_SIMPLE", "SYSFB", "SIMPLEDRM", "DRM_SIMPLE"),
+    *("PCI_STUB", "KVM", "USB_XHCI_PCI", "BLK_DEV_NVME", "SATA_AHCI", "SND_HDA_INTEL", "MODULE_SIG", "CMDLINE"),
+    *("DRM_AMDGPU", "DRM_I915", "DRM_NOUVEAU", "DRM_RADEON", "DRM_XE", "HUGETLB"),
 )
 _BUILTIN_WORDS = (
     *("vfio", "pci-stub", "iommu", "irqbypass", "amdgpu", "nouveau", "i915", "radeon", "/xe/"),
     *("xhci", "snd-hda-intel", "efifb", "simpledrm", "nvme", "ahci"),
 )
+_SCRIPT_WORDS = ("driver_override", "vfio", "bind", "new_id", "driverctl", "dpdk", "nodedev", "pci_", "for ")
 _EFI_LOADER = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 _EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_CONFIG_ASK = "grep -e IOMMU -e VFIO -e IRQ_REMAP "  # what the checks ask for: people type it
 _LSPCI = "lspci -nnk"
+_LSPCI_DETAIL = "lspci -nnvv"
 _GROUPS = "find /sys/kernel/iommu_groups/ -type l"
 _DMI = "sys_vendor board_vendor board_name product_name bios_vendor bios_version bios_date"
 _DEVICE = "sys/bus/pci/devices/*"
@@ -109,6 +114,8 @@ _PROC = [
     _file("proc/modules", limit=256 * KB),
     _file("proc/interrupts", limit=4 * MB),
     _file("proc/iomem", root=True, limit=256 * KB),
+    _file("proc/meminfo", keep=("MemTotal", "MemAvailable", "HugePages_", "Hugepagesize", "Hugetlb")),
+    _file("proc/config.gz", "z" + _CONFIG_ASK + "/proc/config.gz", limit=256 * KB, keep=_CONFIG_WORDS),
     _file("proc/version", privacy="mixed"),
     _file("proc/sys/kernel/osrelease", "uname -r"),
     _file("proc/sys/kernel/hostname", "hostname", "names"),
@@ -125,6 +132,7 @@ _COMMANDS = [
     ),
     _command("lspci-nnk", ["lspci", "-Dnnk"], MB, "none", _LSPCI),
     _command("uname-a", ["uname", "-a"], 4 * KB, "names"),
+    _command("ip-route", ["ip", "route", "show", "default"], 16 * KB, "network"),
     _command("systemd-detect-virt", ["systemd-detect-virt"], KB, "none"),
 ]
 _LISTINGS = [
@@ -138,10 +146,22 @@ _LISTINGS = [
 ]
 _DEVICES = (
     _files(_DEVICE, _DEVICE_FILES, _LSPCI)
-    + [_file(_DEVICE + "/config", _LSPCI + " -xxx", "ids", root=True, limit=4 * KB)]
+    + [_file(_DEVICE + "/resource", _LSPCI_DETAIL, limit=4 * KB)]
+    + [_file(_DEVICE + "/config", _LSPCI_DETAIL, "ids", root=True, limit=4 * KB)]
     + [_link(_DEVICE + "/driver", _LSPCI), _link(_DEVICE + "/iommu_group", _GROUPS)]
     + [_link(_DEVICE + "/" + name, "ls -l /{}/{}".format(_DEVICE, name)) for name in ("iommu", "physfn")]
 )
+# Which cards carry the default route, and which disks the root file system.
+_NEEDED = [
+    _file("proc/self/mountinfo", "findmnt /", "mixed", False, 16 * KB, (" / rw", " / ro")),
+    _listing("sys/class/net/*/", "ls -l /sys/class/net/"),
+    _listing("sys/class/net/*/brif/", "ls /sys/class/net/*/brif"),
+    _link("sys/class/net/*/device", "ls -l /sys/class/net/"),
+    _link("sys/class/block/*", "ls -l /sys/class/block/"),
+    _link("sys/class/nvme/*", "ls -l /sys/class/nvme/"),
+    _listing("sys/class/block/*/slaves/", "lsblk -s"),
+    _file("sys/class/block/*/dm/name", "lsblk -s", "names", limit=4 * KB),
+]
 _IOMMU = (
     _files("sys/kernel/iommu_groups/*", "type reserved_regions name")
     + _files("sys/class/iommu/*/intel-iommu", "cap ecap version")
@@ -153,7 +173,7 @@ _PARAMETERS = [
 ]
 _FIRMWARE = (
     [_file("sys/firmware/acpi/tables/" + name, "xxd /sys/firmware/acpi/tables/" + name, root=True, limit=MB)
-     for name in ("DMAR", "IVRS")]
+     for name in ("DMAR", "IVRS", "APIC")]
     + _files("sys/class/dmi/id", _DMI)
     + [_exists("sys/firmware/efi")]
     + _files(
@@ -163,6 +183,10 @@ _FIRMWARE = (
     )
     + [_file("sys/hypervisor/type"), _file("sys/kernel/security/lockdown", root=True)]
 )  # fmt: skip
+_MEMORY = [_file("sys/devices/system/node/online")]
+_MEMORY += [_file("sys/devices/system/node/node*/cpulist", "lscpu", limit=4 * KB)]
+for _folder in ("sys/kernel/mm", "sys/devices/system/node/node*"):
+    _MEMORY += _files(_folder + "/hugepages/*", "nr_hugepages free_hugepages")
 _BOOT = (
     [
         _file("etc/default/grub", privacy="mixed"),
@@ -171,7 +195,7 @@ _BOOT = (
         *_drop_ins("etc/kernel/cmdline.d"),
         *_drop_ins("etc/cmdline.d"),
         _file("etc/kernel/proxmox-boot-uuids", "proxmox-boot-tool status", "ids", root=True),
-        _file("boot/config-" + RELEASE, keep=_CONFIG_WORDS, limit=256 * KB),
+        _file("boot/config-" + RELEASE, _CONFIG_ASK + "/boot/config-$(uname -r)", limit=256 * KB, keep=_CONFIG_WORDS),
         _file("boot/grub/grub.cfg", "grep linux /boot/grub/grub.cfg", "mixed", True, 256 * KB, ("linux",)),
         _file("boot/grub2/grub.cfg", "grep linux /boot/grub2/grub.cfg", "mixed", True, 256 * KB, ("linux",)),
     ]
@@ -183,6 +207,16 @@ _BOOT = (
     + [_file("boot/syslinux/syslinux.cfg", privacy="mixed"), _file("boot/config/vfio-pci.cfg")]
     + [_file("etc/default/limine", privacy="mixed"), _file("boot/limine.conf", privacy="mixed", root=True)]
     + [_file("boot/refind_linux.conf", privacy="mixed", root=True)]
+    + [
+        _file(path, privacy="mixed", root=True)
+        for path in ("boot/limine/limine.conf", "boot/EFI/limine/limine.conf", "boot/extlinux/extlinux.conf")
+    ]
+    + [_file("etc/update-extlinux.conf", privacy="mixed"), _file("usr/lib/bootc/kargs.d/*.toml", privacy="mixed")]
+    + _drop_ins("etc/limine-entry-tool.d")
+    + [
+        _file("boot/{}/grubenv".format(grub), privacy="mixed", root=True, keep=("kernelopts", "tuned_", "saved_entry"))
+        for grub in ("grub", "grub2")
+    ]
 )
 _MODULES = (
     [_file("etc/modules", privacy="mixed")]
@@ -197,11 +231,37 @@ _MODULES = (
     + [_file("etc/initramfs-tools/scripts/*/*", privacy="mixed")]
     + [_file("etc/dracut.conf", privacy="mixed"), _file("etc/mkinitcpio.conf", privacy="mixed")]
     + _drop_ins("etc/dracut.conf.d")
+    + _drop_ins("etc/mkinitcpio.conf.d")
+    + [_file("usr/lib/dracut/dracut.conf.d/*.conf", privacy="mixed", keep=("drivers",))]
+    + [_file("etc/initcpio/{}/*".format(kind), privacy="mixed") for kind in ("hooks", "install")]
+    + [_file("etc/initramfs-tools/initramfs.conf", privacy="mixed", keep=("MODULES=",))]
+    + [_file("etc/booster.yaml", privacy="mixed")]
     + [
         _file("lib/modules/" + RELEASE + "/modules.builtin", keep=_BUILTIN_WORDS, limit=256 * KB),
         _file("lib/modules/" + RELEASE + "/modules.dep", keep=("vfio", "pci-stub"), limit=256 * KB),
     ]
 )
+_BINDING = [
+    _listing("etc/driverctl.d/", "driverctl list-overrides"),
+    _file("etc/driverctl.d/*", "driverctl list-overrides", limit=KB),
+    _file("etc/udev/rules.d/*.rules", privacy="mixed", keep=("driver_override", "vfio")),
+] + [
+    # Lines only: such files may hold anything, and guests' names.
+    _file(path, privacy="mixed", keep=_SCRIPT_WORDS, limit=16 * KB)
+    for path in ("etc/libvirt/hooks/qemu", "etc/libvirt/hooks/*.conf", "etc/rc.local")
+]
+_LIMITS = [
+    _file("etc/security/limits.conf", privacy="mixed", keep=("memlock",), limit=16 * KB),
+    _listing("etc/security/limits.d/"),
+    _file("etc/security/limits.d/*.conf", privacy="mixed", keep=("memlock",), limit=16 * KB),
+    _file("etc/systemd/system.conf", keep=("LimitMEMLOCK",), limit=4 * KB),
+    _file("etc/systemd/system.conf.d/*.conf", keep=("LimitMEMLOCK",), limit=4 * KB),
+    _file(
+        "etc/systemd/system/*.service", privacy="mixed", limit=16 * KB,
+        keep=("LimitMEMLOCK", "driver_override", "driverctl", "dpdk-devbind", "vfio"),
+    ),
+    _file("etc/systemd/system/*.service.d/*.conf", privacy="mixed", keep=("LimitMEMLOCK",), limit=4 * KB),
+]  # fmt: skip
 _SYSTEM = [
     _file("etc/os-release"),
     _file("etc/debian_version"),
@@ -218,7 +278,20 @@ _SYSTEM = [
 )]  # fmt: skip
 
 ITEMS: Tuple[Item, ...] = tuple(
-    _PROC + _COMMANDS + _LISTINGS + _DEVICES + _IOMMU + _PARAMETERS + _FIRMWARE + _BOOT + _MODULES + _SYSTEM
+    _PROC
+    + _COMMANDS
+    + _LISTINGS
+    + _DEVICES
+    + _NEEDED
+    + _IOMMU
+    + _PARAMETERS
+    + _FIRMWARE
+    + _MEMORY
+    + _BOOT
+    + _MODULES
+    + _BINDING
+    + _LIMITS
+    + _SYSTEM
 )
 
 

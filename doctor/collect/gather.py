@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import time
+import zlib
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Tuple
 
 from . import version
@@ -18,6 +19,7 @@ __all__ = ["Collected", "Entry", "gather"]
 Progress = Optional[Callable[[str], None]]
 
 _SOURCE_LIMIT = 64 * 1024 * 1024  # of a filtered file that much is looked through
+_GZIP = b"\x1f\x8b"
 _DENIED = (errno.EPERM, errno.EACCES)
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NO_COMMANDS = "no command is run for a copied root"
@@ -228,6 +230,8 @@ def _read_file(name: str, path: str, item: Item) -> Entry:
             return Entry(path, b"", "file", None, "failed", error.strerror)
         return _not_read(path, item, error)
     if item.keep:
+        if data[:2] == _GZIP:
+            data, cut = _unpacked(data), False
         return _filtered(path, data, cut, item)
     if cut:
         data = data[: data.rfind(b"\n") + 1] or data  # half a line would be read as another line
@@ -237,6 +241,14 @@ def _read_file(name: str, path: str, item: Item) -> Entry:
     if path == "proc/iomem" and data and _zeroed(data):
         return Entry(path, data, "file", None, "whole", "addresses are hidden from ordinary users")
     return Entry(path, data, "file")
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The text of /proc/config.gz, as much of it as a configuration may have; empty if it is broken."""
+    try:
+        return zlib.decompressobj(31).decompress(data, _SOURCE_LIMIT)
+    except zlib.error:
+        return b""
 
 
 def _masks(name: str) -> bool:

@@ -9,6 +9,7 @@ from doctor.diagnosis import finding as f
 from doctor.diagnosis.finding import Cause, Diagnosis, Finding, Row, Target
 
 if TYPE_CHECKING:
+    from doctor.diagnosis.waivers import Waiver
     from doctor.facts.host import Host
     from doctor.facts.pci import Device
 
@@ -17,20 +18,32 @@ ESSENTIAL_TARGET = ("group-isolation", "vfio-bound")
 _RANK = {name: rank for rank, name in enumerate(f.SEVERITIES)}
 
 
-def diagnose(host: Host, rules: list[dict[str, Any]], devices: tuple[str, ...] = ()) -> Diagnosis:
+def diagnose(
+    host: Host,
+    rules: list[dict[str, Any]],
+    devices: tuple[str, ...] = (),
+    waivers: tuple[Waiver, ...] = (),
+    today: str = "",
+) -> Diagnosis:
     """Judges `host` by the compiled `rules`; `devices` are what `--device` names.
 
-    Raises `doctor.diagnosis.targets.UnknownDevice`.
+    `waivers` are those that may apply on the day `today`, YYYY-MM-DD. Raises
+    `doctor.diagnosis.targets.UnknownDevice`.
     """
     aims = targets.find(host, devices)
     findings = engine.run(host, rules, aims)
+    said: list[str] = []
+    if waivers:
+        from doctor.diagnosis.waivers import waive
+
+        findings, said = waive(findings, waivers, host, today)
     return Diagnosis(
         verdict=verdict(findings, None),
         findings=tuple(findings),
         causes=tuple(causes(findings, depths(rules))),
         targets=tuple(aims),
         rows=tuple(_rows(host, findings, aims, rules)),
-        notes=host.evidence.notes,
+        notes=(*host.evidence.notes, *said),
     )
 
 
@@ -56,15 +69,16 @@ def causes(findings: list[Finding], depth: dict[str, int] | None = None) -> list
 
     Ordered by the worst severity that each explains, then by `depth` in the graph of `after`, then by how
     much each explains, then by rule order. A finding explains another only for the same device or from the
-    host.
+    host. A waived one is no cause and is not told as explained, but what lies beyond it is reached through it.
     """
-    failed = [found for found in findings if found.status == f.FAIL]
+    failed = [found for found in findings if found.status in (f.FAIL, f.WAIVED)]
     parents = {index: _parents(failed, found) for index, found in enumerate(failed)}
-    roots = [index for index in range(len(failed)) if not parents[index]]
+    roots = [
+        index for index, found in enumerate(failed) if found.status == f.FAIL and not _above(index, parents, failed)
+    ]
     result: list[tuple[tuple[int, ...], Cause]] = []
     for root in roots:
-        below = _below(root, parents)
-        explained = [failed[index] for index in below]
+        explained = [failed[index] for index in _below(root, parents) if failed[index].status == f.FAIL]
         worst = min(_RANK[found.severity] for found in [failed[root], *explained])
         level = (depth or {}).get(failed[root].check, 0)
         result.append(((worst, level, -len(explained), root), Cause(failed[root], tuple(explained))))
@@ -78,6 +92,20 @@ def _parents(failed: list[Finding], found: Finding) -> list[int]:
         for index, other in enumerate(failed)
         if other is not found and other.check in found.after and other.device in (None, found.device)
     ]
+
+
+def _above(index: int, parents: dict[int, list[int]], failed: list[Finding]) -> bool:
+    """Whether a failed finding explains the one at `index`, be it through waived ones."""
+    seen: set[int] = set()
+    left = list(parents[index])
+    while left:
+        above = left.pop()
+        if failed[above].status == f.FAIL:
+            return True
+        if above not in seen:
+            seen.add(above)
+            left += parents[above]
+    return False
 
 
 def _below(root: int, parents: dict[int, list[int]]) -> list[int]:

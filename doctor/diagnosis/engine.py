@@ -8,6 +8,7 @@ from doctor.diagnosis import finding as f
 from doctor.diagnosis.evaluate import evaluate, fill, fill_value, truth
 from doctor.diagnosis.finding import Finding, Target
 from doctor.facts.fact import Fact
+from doctor.facts.given import Given
 from doctor.facts.target import TargetFacts
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class HostScope(dict[str, Any]):
 def run(host: Host, rules: list[Rule], targets: list[Target]) -> list[Finding]:
     """The findings of all `rules`, in their order. A gate that fails makes every other rule not applicable."""
     gates = [rule for rule in rules if rule["gate"]]
-    findings = [found for rule in gates for found in _host_rule(host, rule)]
+    findings = [found for rule in gates for found in _host_rule(host, rule, [])]
     closed = any(found.status == f.FAIL for found in findings)
     facts = _target_facts(host, targets)
     for rule in rules:
@@ -73,7 +74,7 @@ def _target_facts(host: Host, targets: list[Target]) -> list[TargetFacts]:
 def _judge(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:
     """A rule's findings by its scope. A device that only an event names is judged by that event's rule alone."""
     if rule["scope"] == "host":
-        return _host_rule(host, rule)
+        return _host_rule(host, rule, targets)
     named = _named(host, rule)
     if rule["scope"] == "event":
         return _event_rule(host, rule, named)
@@ -104,8 +105,8 @@ def _scope(host: Host, device: str | None, known: dict[str, TargetFacts], event:
     return _with(host, target=target, event=event)
 
 
-def _host_rule(host: Host, rule: Rule) -> list[Finding]:
-    return [_one(rule, None, HostScope(host))]
+def _host_rule(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:
+    return [_one(rule, None, _with(host, given=Given(targets)))]
 
 
 def _event_rule(host: Host, rule: Rule, chosen: dict[str | None, Any]) -> list[Finding]:

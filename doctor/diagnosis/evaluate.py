@@ -1,8 +1,10 @@
 """The evaluator: lowered expressions over facts, in Kleene's three-valued logic.
 
 The result of every expression is a `Fact`: its value, the sources that settle it, and, while it is
-unknown, the evidence that would. `unknown or true` is true; `not unknown` is unknown. Time is bounded by
-construction: an expression has no loops but quantifiers over lists that facts hold.
+unknown, the evidence that would. `unknown or true` is true; `not unknown` is unknown. docs/rules.md has the tables.
+Time is bounded by construction: an expression has no loops but quantifiers over lists that facts hold, and those
+look at so many members and no more; what they did not look at is unknown. No expression raises, whatever it is
+asked of: a thing that is no list has no members, and what cannot be compared is not so.
 
 >>> scope = {"a": Fact(True), "b": unknown("proc/cmdline")}
 >>> evaluate(["or", ["get", "a"], ["get", "b"]], scope).value
@@ -13,12 +15,14 @@ Fact(value=UNKNOWN, sources=(), wanted=('proc/cmdline',), weak=False)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 
 Scope = Mapping[str, Any]
+MOST = 50_000  # members that a quantifier looks at, those of quantifiers inside it counted too
+_LEFT = "\0left"  # the name in a scope under which a quantifier tells those inside it how many are left
 
 
 def evaluate(node: list[Any], scope: Scope) -> Fact:
@@ -112,32 +116,42 @@ def _const(node: list[Any], scope: Scope) -> Fact:
 
 
 def _list(node: list[Any], scope: Scope) -> Fact:
-    return Fact(tuple(evaluate(item, scope).value for item in node[1:]))
+    facts = [evaluate(item, scope) for item in node[1:]]
+    known = [fact.value for fact in facts if fact.value is not UNKNOWN]
+    wanted = tuple(dict.fromkeys(path for fact in facts for path in fact.wanted))
+    sources = tuple(dict.fromkeys(source for fact in facts for source in fact.sources))
+    return Fact(Listing(known, len(known) == len(facts), wanted), sources, (), any(fact.weak for fact in facts))
 
 
 def _and(node: list[Any], scope: Scope) -> Fact:
-    return _combine(node[1:], scope, False)
+    return _kleene((evaluate(operand, scope) for operand in node[1:]), False)
 
 
 def _or(node: list[Any], scope: Scope) -> Fact:
-    return _combine(node[1:], scope, True)
+    return _kleene((evaluate(operand, scope) for operand in node[1:]), True)
 
 
-def _combine(operands: list[Any], scope: Scope, decisive: bool) -> Fact:
-    """`and` (decisive False) or `or` (decisive True) of the operands: a decisive one settles it alone."""
-    open_, all_ = None, Fact(not decisive)
-    for operand in operands:
-        fact = evaluate(operand, scope)
+def _kleene(facts: Iterable[Fact], decisive: bool, sources: tuple[Any, ...] = ()) -> Fact:
+    """`and` (decisive False) or `or` (decisive True) of all `facts`: a decisive one settles it alone.
+
+    `sources` stand beside those of the facts that agree.
+    """
+    agreed, asked, wanted = dict.fromkeys(sources), {}, {}
+    undecided = weak = weak_open = False
+    for fact in facts:
         value = truth(fact)
         if value is decisive:
             return _settled(decisive, fact)
         if value is None:
-            open_ = fact if open_ is None else _both(UNKNOWN, open_, fact)
+            undecided, weak_open = True, weak_open or fact.weak
+            asked.update(dict.fromkeys(fact.sources))
+            wanted.update(dict.fromkeys(fact.wanted))
         else:
-            all_ = _both(not decisive, all_, fact)
-    if open_ is None:
-        return all_._replace(wanted=())
-    return Fact(UNKNOWN, _union(open_.sources, all_.sources), open_.wanted, open_.weak)
+            weak = weak or fact.weak
+            agreed.update(dict.fromkeys(fact.sources))
+    if not undecided:
+        return Fact(not decisive, tuple(agreed), (), weak)
+    return Fact(UNKNOWN, tuple({**asked, **agreed}), tuple(wanted), weak_open)
 
 
 def _not(node: list[Any], scope: Scope) -> Fact:
@@ -184,9 +198,19 @@ def _compare(node: list[Any], scope: Scope) -> Fact:
         if fact.value is UNKNOWN:
             return fact
     try:
-        return _both(_COMPARE[node[1]](left.value, right.value), left, right)
+        found = _COMPARE[node[1]](left.value, right.value)
     except TypeError:
         return _both(False, left, right)
+    open_ = _open(node[1], left.value, right.value, found)
+    return _both(found, left, right) if open_ is None else unknown(*open_.wanted)
+
+
+def _open(operator: str, left: Any, right: Any, found: bool) -> Listing | None:
+    """The incomplete list whose missing members could still turn the result round."""
+    lists = {"in": (right,), "not in": (right,), "==": (left, right), "!=": (left, right)}.get(operator, ())
+    if found is (operator == "in"):  # a member that was seen stays one; equal as far as it goes is open
+        lists = () if "in" in operator else lists
+    return next((one for one in lists if isinstance(one, Listing) and not one.complete), None)
 
 
 def _length(node: list[Any], scope: Scope) -> Fact:
@@ -194,7 +218,13 @@ def _length(node: list[Any], scope: Scope) -> Fact:
     value = fact.value
     if value is UNKNOWN or (isinstance(value, Listing) and not value.complete):
         return fact._replace(value=UNKNOWN)
-    return fact._replace(value=len(value) if value is not None else 0)
+    return fact._replace(value=len(value) if isinstance(value, str) else len(_members(value)))
+
+
+def _members(value: Any) -> Collection[Any]:
+    """The members of a list; a thing that is no list has none."""
+    is_list = isinstance(value, (tuple, list, set, frozenset)) and not hasattr(value, "_fields")
+    return value if is_list else ()
 
 
 def _join(node: list[Any], scope: Scope) -> Fact:
@@ -202,20 +232,22 @@ def _join(node: list[Any], scope: Scope) -> Fact:
     if fact.value is UNKNOWN:
         return fact
     mark = evaluate(node[2], scope).value if len(node) > 2 else ", "
-    return fact._replace(value=str(mark).join(show(item) for item in fact.value or ()))
+    return fact._replace(value=str(mark).join(show(item) for item in _members(fact.value)))
 
 
 def _first(node: list[Any], scope: Scope) -> Fact:
     fact = evaluate(node[1], scope)
-    known = fact.value is not UNKNOWN and fact.value
-    return fact._replace(value=fact.value[0 if node[0] == "first" else -1]) if known else unknown(*fact.wanted)
+    members = tuple(_members(fact.value))
+    if members:
+        return fact._replace(value=members[0 if node[0] == "first" else -1])
+    return fact._replace(value=None) if truth(fact) is False else unknown(*fact.wanted)
 
 
 def _map_address(node: list[Any], scope: Scope) -> Fact:
     fact = evaluate(node[1], scope)
     if fact.value is UNKNOWN:
         return fact
-    return fact._replace(value=tuple(getattr(item, "address", item) for item in fact.value or ()))
+    return fact._replace(value=tuple(getattr(item, "address", item) for item in _members(fact.value)))
 
 
 def _brief(node: list[Any], scope: Scope) -> Fact:
@@ -223,7 +255,7 @@ def _brief(node: list[Any], scope: Scope) -> Fact:
     fact = evaluate(node[1], scope)
     if fact.value is UNKNOWN:
         return fact
-    return fact._replace(value=tuple(getattr(item, "brief", None) or show(item) for item in fact.value or ()))
+    return fact._replace(value=tuple(getattr(item, "brief", None) or show(item) for item in _members(fact.value)))
 
 
 def _every(node: list[Any], scope: Scope) -> Fact:
@@ -245,22 +277,23 @@ def _quantified(node: list[Any], scope: Scope, decisive: bool) -> Fact:
     items = evaluate(node[2], scope)
     if items.value is UNKNOWN:
         return items
-    open_, all_ = None, Fact(not decisive, items.sources)
-    for item in items.value or ():
+    if scope.get(_LEFT) is None:
+        scope = _bound(scope, _LEFT, [MOST])
+    return _kleene(_judged(node, scope, items), decisive, items.sources)
+
+
+def _judged(node: list[Any], scope: Scope, items: Fact) -> Iterator[Fact]:
+    """The body of a quantifier for each member, then what the list does not hold, or nobody looked at."""
+    left = scope[_LEFT]
+    for item in _members(items.value):
+        if left[0] <= 0:
+            yield unknown()
+            return
+        left[0] -= 1
         fact = evaluate(node[3], _bound(scope, node[1], item))
-        value = truth(fact)
-        if value is decisive:
-            return _settled(decisive, fact if fact.sources else fact._replace(sources=items.sources))
-        if value is None:
-            open_ = fact if open_ is None else _both(UNKNOWN, open_, fact)
-        else:
-            all_ = _both(not decisive, all_, fact)
+        yield fact if fact.sources else fact._replace(sources=items.sources)
     if isinstance(items.value, Listing) and not items.value.complete:
-        missing = unknown(*items.value.wanted)
-        open_ = missing if open_ is None else _both(UNKNOWN, open_, missing)
-    if open_ is None:
-        return all_._replace(wanted=())
-    return Fact(UNKNOWN, _union(open_.sources, all_.sources), open_.wanted, open_.weak)
+        yield unknown(*items.value.wanted)
 
 
 _OPERATIONS: dict[str, Callable[[list[Any], Scope], Fact]] = {

@@ -10,10 +10,18 @@ PASS, FAIL, UNKNOWN, NOT_APPLICABLE, WAIVED = "pass", "fail", "unknown", "not-ap
 SEVERITIES = ("blocker", "risk", "advice")  # worst first
 
 
+class Waived(NamedTuple):
+    """Who answers for a failure, why, and until which day, YYYY-MM-DD."""
+
+    reason: str
+    owner: str
+    expires: str
+
+
 class Finding(NamedTuple):
     """A check's status for the host (`device` None) or for one device (its full address).
 
-    `title` says what holds; of a failed check, what is wrong instead.
+    `title` says what holds; of a failed or waived check, what is wrong instead. `waived` is there if it is waived.
 
     `remedy` holds the structured steps of the rule's branch, their texts filled in with this host's
     values; `treatment` knows how each is done on a platform. See `doctor/treatment/steps.py`.
@@ -32,6 +40,7 @@ class Finding(NamedTuple):
     remedy: tuple[dict[str, Any], ...]
     references: tuple[str, ...]
     after: tuple[str, ...]
+    waived: Waived | None = None
 
 
 class Cause(NamedTuple):

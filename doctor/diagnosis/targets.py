@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from doctor.diagnosis.finding import Target
+from doctor.later import later
 
 if TYPE_CHECKING:
     from doctor.facts.host import Host
     from doctor.facts.pci import Device
 
-_DEVICE = re.compile(r"(?:([0-9a-fA-F]{4,6}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?")
-_IDS = re.compile(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
+_DEVICE = later(r"(?:([0-9a-fA-F]{4,6}):)?([0-9a-fA-F]{2}):([0-9a-fA-F]{2})(?:\.([0-7]))?")
+_IDS = later(r"[0-9a-fA-F]{4}:[0-9a-fA-F]{4}")
 _HELD = ("vfio-pci", "pci-stub", "vfio_pci", "pci_stub")
 
 
@@ -99,6 +99,9 @@ def _seen(host: Host) -> dict[str, Target]:
             _add(found, Target(device.address, f"it is bound to {device.driver.value}", False, False))
         elif device.override and device.override in _HELD:
             _add(found, Target(device.address, f"its driver_override is {device.override}", False, False))
+    for given in host.given_by_script:
+        because = f"{given.how} in {given.source.path} gives it to vfio-pci"
+        _add(found, Target(str(given.address), because, False, False))
     _by_error(host, found)
     _by_ids(host, found)
     return found

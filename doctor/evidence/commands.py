@@ -5,179 +5,28 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_PROMPT = re.compile(
-    r"""\s*(?:\([\w.-]{1,40}\)\s*)?                                # (venv)
-        (?:\[[\w.+-]{1,64}@[\w.-]{1,64}\ [^\]\n]{0,120}\]\s?[\#$%]  # [user@host dir]$
-        |  [\w.+-]{1,64}@[\w.-]{1,64}(?:\([^)\s]{0,8}\))?(?::|\ )?[^\#$%>❯|"'=(]{0,120}[\#$%>❯]  # user@host:dir#
-        |  [~/][\w/.-]{0,80}[\#$]                                     # /some/folder#
-        |  [➜❯λ]\s+[~/\w.-]{0,60}(?=\s)
-        |  PS\s[^>\n]{1,80}>
-        )(?:\s|$)(?P<command>.*)""",
-    re.VERBOSE,
-)
-_USER = re.compile(r"\s*(?:\([\w.-]{1,40}\)\s*)?\[?([\w.+-]{1,64}@[\w.-]{1,64})")
-_BARE_PROMPT = re.compile(r"\s{0,4}[$❯]\s*")
-_SHORT_PROMPT = re.compile(r"\s*(?P<mark>[$#%+])\s+(?P<command>\S.*)")
-_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|\S+""")
+from doctor.evidence.programs import GREPS, PASSING, PLAIN, READERS
+from doctor.evidence.prompts import is_command, prompt, user_and_host
+from doctor.later import later
 
-COMMANDS = frozenset(
-    [
-        "awk",
-        "bash",
-        "bat",
-        "bootctl",
-        "cat",
-        "cpuid",
-        "dmesg",
-        "dpkg",
-        "driverctl",
-        "echo",
-        "efibootmgr",
-        "egrep",
-        "emacs",
-        "fgrep",
-        "find",
-        "for",
-        "free",
-        "gedit",
-        "grep",
-        "head",
-        "hostnamectl",
-        "hwinfo",
-        "inxi",
-        "journalctl",
-        "kvm",
-        "kvm-ok",
-        "kubectl",
-        "less",
-        "ls",
-        "ls-iommu",
-        "lsblk",
-        "lscpu",
-        "lshw",
-        "lsinitramfs",
-        "lsinitrd",
-        "lsiommu",
-        "lsmod",
-        "lspci",
-        "lsusb",
-        "microk8s",
-        "modinfo",
-        "modprobe",
-        "mokutil",
-        "more",
-        "nano",
-        "neofetch",
-        "nvim",
-        "oc",
-        "openssl",
-        "proxmox-boot-tool",
-        "pveperf",
-        "pvesh",
-        "pveversion",
-        "qemu-system-x86_64",
-        "qm",
-        "readlink",
-        "rg",
-        "rpm",
-        "rpm-ostree",
-        "sed",
-        "sh",
-        "shopt",
-        "stat",
-        "sudo",
-        "sysctl",
-        "systemctl",
-        "systemd-detect-virt",
-        "tail",
-        "tee",
-        "ulimit",
-        "uname",
-        "update-grub",
-        "update-initramfs",
-        "vi",
-        "vim",
-        "virsh",
-        "virt-host-validate",
-        "vim",
-        "zcat",
-        "zgrep",
-        "zless",
-        "reboot",
-        "apt",
-        "apt-get",
-        "grub-mkconfig",
-        "grub2-mkconfig",
-        "dracut",
-        "mkinitcpio",
-        "grubby",
-        "tree",
-    ]
-)
-_READERS = frozenset(
-    [
-        "cat",
-        "less",
-        "more",
-        "head",
-        "tail",
-        "nano",
-        "vi",
-        "vim",
-        "nvim",
-        "emacs",
-        "gedit",
-        "bat",
-        "zcat",
-        "zless",
-        "tee",
-        "micro",
-        "kate",
-        "code",
-    ]
-)
-_ALONE = frozenset(
-    [
-        "dmesg",
-        "lspci",
-        "lsmod",
-        "lscpu",
-        "pveversion",
-        "update-grub",
-        "virt-host-validate",
-        "kvm-ok",
-        "efibootmgr",
-    ]
-)
-_GREPS = ("grep", "egrep", "zgrep", "rg", "fgrep")
-# What shows its whole input; any other stage of a pipeline may leave lines out.
-_PASSING = ("less", "more", "cat", "tee", "sort", "nl", "bat", "column")
-_PLAIN = {
-    "lsmod": "cmd/lsmod",
-    "lscpu": "cmd/lscpu",
-    "uname": "cmd/uname-a",
-    "dmesg": "cmd/dmesg",
-    "lspci": "cmd/lspci-nnk",
-    "update-grub": "cmd/update-grub",
-    "proxmox-boot-tool": "cmd/proxmox-boot-tool",
-    "efibootmgr": "cmd/efibootmgr",
-    "bootctl": "cmd/bootctl",
-    "pveversion": "cmd/pveversion",
-    "virt-host-validate": "cmd/virt-host-validate",
-    "kvm-ok": "cmd/kvm-ok",
-    "mokutil": "cmd/mokutil",
-    "systemd-detect-virt": "cmd/systemd-detect-virt",
-    "modprobe": "cmd/messages",
-    "lsiommu": "cmd/lspci-nnk",
-    "ls-iommu": "cmd/lspci-nnk",
-}
+__all__ = ["Command", "is_command", "parse", "prompt", "route", "user_and_host", "writes"]
+
+# What prints nothing, so that the output is the others'.
+_SILENT = frozenset(["cd", "clear", "export", "sync", "reboot", "sleep", "true", "set", "pushd", "popd", "exit", "fi"])
+_BLOCKS = ("for ", "while ", "until ", "if ", "shopt ")
+_LONGEST = 4000  # characters of a line
+_MOST = 20  # commands of a line
+_QUOTED = later(r"""'[^']*'|"[^"]*"|\S+""")
+
+_HARMLESS = ("--ignore-case", "--color", "--colour", "--line-", "--text", "--extended", "--fixed", "--no-", "--with-")
 
 
 class Command(NamedTuple):
     """A command as typed, the evidence path of its output (None: to be told by its shape), its filter.
 
     `terms` are the alternatives of a single grep; `exact` is False when the filter is not understood
-    (several greps, a regular expression, `head`), so that absence from the output proves nothing.
+    (several greps, a regular expression, `head`), so that absence from the output proves nothing. `numbered`:
+    the program prints each line's number before it.
     """
 
     text: str
@@ -186,60 +35,7 @@ class Command(NamedTuple):
     ignore_case: bool = False
     exact: bool = True
     cut: bool = False
-
-
-def prompt(line: str) -> tuple[str, bool] | None:
-    """The command typed on `line`, and whether a full prompt stands before it; None if it is no command line.
-
-    >>> prompt("root@pve:~# dmesg | grep -e DMAR"), prompt("[root@gpu ~]$ lsmod"), prompt("# a comment")
-    (('dmesg | grep -e DMAR', True), ('lsmod', True), None)
-    """
-    found = _PROMPT.match(line)
-    if found and "@" not in (found.group("command") or "")[:0]:
-        return found.group("command").strip(), True
-    line = line[:4000]
-    if _BARE_PROMPT.fullmatch(line):
-        return "", True
-    found = _SHORT_PROMPT.match(line)
-    if found:
-        command = found.group("command").strip()
-        if found.group("mark") == "$" or _is_command(command, found.group("mark") != "#"):
-            return command, found.group("mark") in "$+"
-        return None
-    return (line.strip(), False) if _is_command(line.strip(), False) else None
-
-
-def user_and_host(line: str) -> str | None:
-    """`user@host` of a full prompt.
-
-    >>> user_and_host("[root@gpu ~]# ls"), user_and_host("$ ls")
-    ('root@gpu', None)
-    """
-    found = _USER.match(line)
-    return found.group(1) if found else None
-
-
-def _is_command(text: str, lenient: bool) -> bool:
-    """Whether bare words look like a command rather than like prose or output."""
-    words = text.split(None, 8)
-    if not words:
-        return False
-    name = words[0].rpartition("/")[2]
-    if text.startswith("./") or name.endswith(".sh"):
-        return len(words) < 6
-    if name not in COMMANDS:
-        return False
-    if name == "for":
-        return len(words) > 2 and words[2] == "in"
-    rest = text[len(words[0]) :]
-    if text.endswith((":", ".")) and name != "ls" and "/" not in words[-1]:
-        return False
-    return (
-        lenient
-        or (not rest.strip() and name in _ALONE)
-        or any(mark in rest for mark in ("/", " -", "|"))
-        or (name in ("virsh", "qm", "modprobe", "sudo", "pvesh", "systemctl") and len(words) > 1)
-    )
+    numbered: bool = False
 
 
 def parse(text: str) -> Command:
@@ -249,14 +45,40 @@ def parse(text: str) -> Command:
     ('cmd/dmesg', ('DMAR', 'IOMMU'))
     >>> parse("cat /etc/modprobe.d/vfio.conf").path
     'etc/modprobe.d/vfio.conf'
+    >>> parse("dmesg | grep DMAR; dmesg | grep IOMMU")[1:5], parse("cat /etc/modules && lsmod").path
+    (('cmd/dmesg', (), False, False), None)
     """
-    stages = _pipeline(_unwrap(text))
+    several = [part for part in _sequence(text[:_LONGEST]) if part.split(None, 1)[0] not in _SILENT]
+    if len(several) < 2 or several[0].startswith(_BLOCKS):
+        return _parse(text, several[0] if several else text)
+    # The output is that of all, one after another: what is not in it may have been another's to print.
+    paths = {_parse(part, part).path for part in several[:_MOST]}
+    return Command(text, paths.pop() if len(paths) == 1 else None, exact=False)
+
+
+def _sequence(text: str) -> list[str]:
+    """The commands of a line that `;`, `&&` and `||` join; quotation marks protect."""
+    found: list[list[str]] = [[]]
+    for word in _QUOTED.findall(text):
+        if word in ("&&", "||", ";"):
+            found.append([])
+        elif word.endswith(";") and word[0] not in "'\"" and not word.endswith("\\;"):
+            found[-1].append(word.rstrip(";"))
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [" ".join(words) for words in found if any(words)]
+
+
+def _parse(text: str, own: str) -> Command:
+    """One pipeline, `own`, of the line `text`."""
+    stages = _pipeline(_unwrap(own))
     if not stages or not stages[0]:
         return Command(text, None)
     words = stages[0]
     terms: tuple[str, ...] = ()
     ignore_case, exact, cut = False, True, False
-    if words[0] in _GREPS:
+    if words[0] in GREPS:
         terms, ignore_case, exact, files = _grep(words)
         path = _file(files[0]) if len(files) == 1 and not _recursive(words) else None
     else:
@@ -268,9 +90,13 @@ def parse(text: str) -> Command:
         )
         exact = exact and words[0] != "head"
         cut = words[0] == "tail"
+        if words[0].rpartition("/")[2] in ("dmesg", "journalctl"):
+            from doctor.evidence.logoptions import selection
+
+            exact, cut = selection(words)
     for stage in stages[1:]:
         name = next((word for word in stage if word not in ("sudo", "doas")), "")
-        if name in _GREPS:
+        if name in GREPS:
             more, fold, plain, _ = _grep(stage[stage.index(name) :])
             exact = exact and plain and not terms
             terms, ignore_case = (more, fold) if not terms else (terms, ignore_case)
@@ -278,8 +104,16 @@ def parse(text: str) -> Command:
             # It takes the oldest lines away, as a ring buffer does.
             cut = True
         else:
-            exact = exact and name in _PASSING
-    return Command(text, path, terms, ignore_case, exact, cut)
+            exact = exact and name in PASSING
+    return Command(text, path, terms, ignore_case, exact, cut, any(map(_numbers, stages)))
+
+
+def _numbers(stage: list[str]) -> bool:
+    """Whether a stage of a pipeline puts numbers before the lines."""
+    name = next((word for word in stage if word not in ("sudo", "doas")), "").rpartition("/")[2]
+    if name in GREPS:
+        return any(w == "--line-number" or (w[:1] == "-" and w[1:2] != "-" and "n" in w[1:]) for w in stage[1:])
+    return name == "nl" or (name in ("cat", "bat") and "-n" in stage)
 
 
 def writes(text: str) -> tuple[str, str] | None:
@@ -303,7 +137,7 @@ def writes(text: str) -> tuple[str, str] | None:
 
 def _unwrap(text: str) -> str:
     """The command itself, without sudo, environment, and what runs it elsewhere."""
-    text = text.strip().rstrip(";")
+    text = text.strip().rstrip(";").replace("$(uname -r)", "{release}").replace("`uname -r`", "{release}")
     if " -- chroot /host " in text:
         text = text.partition(" -- chroot /host ")[2]
     words = text.split(" ")
@@ -347,9 +181,11 @@ def _grep(words: list[str]) -> tuple[tuple[str, ...], bool, bool, list[str]]:
             extended = extended or "E" in flags or "P" in flags
             take = flags.endswith("e")
             skip = flags[-1] in "ABCm"
-            cut = cut or "m" in flags
+            # A count, a name, or a part of a line is no line; -w and -x match less than the term says.
+            cut = cut or bool(set(flags) & set("mcowxLlqz"))
         elif word.startswith("--"):
             fold = fold or word == "--ignore-case"
+            cut = cut or not word.startswith(_HARMLESS)
         elif not terms:
             terms.append(word)
         else:
@@ -376,14 +212,14 @@ def _file(word: str) -> str | None:
 def route(words: list[str]) -> str | None:
     """The evidence path of what the program `words[0]` prints; None if its shape must tell."""
     name = words[0].rpartition("/")[2]
-    if name in _PLAIN:
-        return _PLAIN[name]
+    if name in PLAIN:
+        return PLAIN[name]
     if name == "journalctl":
         kernel = any(
             w in ("-k", "--dmesg") or (w.startswith("-") and not w.startswith("--") and "k" in w) for w in words
         )
         return "cmd/journalctl-k" if kernel else "cmd/messages"
-    if name in _READERS:
+    if name in READERS:
         files = [w for w in words[1:] if w.startswith("/")]
         return _file(files[0]) if len(files) == 1 else None
     arguments = [w for w in words[1:] if not w.startswith("-")]
@@ -396,6 +232,8 @@ def route(words: list[str]) -> str | None:
         return "cmd/iommu-groups" if arguments and "iommu_groups" in arguments[0] else None
     if name == "readlink" and arguments and arguments[-1].startswith("/sys/"):
         return arguments[-1].replace("\\", "").strip("/")
+    if name == "pvesh" and any("hardware/pci" in word for word in arguments):
+        return "cmd/iommu-groups"
     if name == "qm" and arguments[:1] == ["config"] and len(arguments) > 1 and arguments[1].isdigit():
         return f"etc/pve/qemu-server/{arguments[1]}.conf"
     if name in ("qm", "virsh", "kvm") or name.startswith("qemu-system"):

@@ -1,15 +1,18 @@
-"""A directory with a host's files: its root or a part of it, an unpacked sosreport or bundle."""
+"""A directory with a host's files: its root or a part of it, another tool's bundle unpacked, our own unpacked."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from doctor.evidence import files
-from doctor.evidence.types import DENIED, Evidence, InputError, Piece
+from doctor.evidence.tree import LARGEST, Tree, clean_name
+from doctor.evidence.types import Evidence, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MOST = 200_000  # names that are looked at
-_LARGEST = 64 * 1024 * 1024  # bytes of one file
 
 
 def open_directory(root: Path) -> Evidence:
@@ -19,41 +22,54 @@ def open_directory(root: Path) -> Evidence:
     """
     if (root / "passdoctor" / "manifest.json").is_file():
         return _unpacked(root)
+    from doctor.evidence.foreign import open_tree
+
+    found = open_tree(_tree(root), str(root), "")
+    if found is None:
+        raise InputError(f"{root}: no file of a host in it (neither etc/, proc/ or sys/ nor sos_commands/)")
+    return found
+
+
+def _tree(root: Path) -> Tree:
+    """The names below `root`; what a file holds is read when it is asked for."""
     base = root.resolve()
-    pieces: list[Piece] = []
-    names: list[str] = []
+    files: dict[str, Callable[[], bytes | None]] = {}
+    links: dict[str, str] = {}
+    passed: dict[str, str] = {}
     for folder, subfolders, found in os.walk(base):
         subfolders.sort()
-        for name in sorted(found) + [d for d in subfolders if Path(folder, d).is_symlink()]:
-            full = Path(folder, name)
-            relative = str(full.relative_to(base))
-            names.append(relative)
-            path = files.evidence_path(relative)
-            if path is not None:
-                read = _read(full, path, base, relative)
-                pieces += [read] if read is not None else []
-        if len(names) > _MOST:
+        for name in found + [d for d in subfolders if Path(folder, d).is_symlink()]:
+            full = os.path.join(folder, name)  # noqa: PTH118 - Path costs four times as much, and there may be many
+            relative = clean_name(full[len(str(base)) + 1 :])
+            if relative is None:
+                continue
+            files[relative] = _reader(full, base, relative, passed)
+            if os.path.islink(full):  # noqa: PTH114 - as above
+                links[relative] = os.readlink(full)  # noqa: PTH115 - as above
+        if len(files) > _MOST:
             raise InputError(f"{root}: more than {_MOST} files; name a folder with one host's files")
-    if not pieces:
-        raise InputError(f"{root}: no file of a host in it (neither etc/, proc/ or sys/ nor sos_commands/)")
-    sos = (base / "sos_commands").is_dir()
-    return Evidence("sosreport" if sos else "directory", str(root), [*pieces, *files.listings(names, str(root))])
+    tree = Tree(str(root), files, links)
+    tree.passed = passed
+    return tree
 
 
-def _read(full: Path, path: str, base: Path, relative: str) -> Piece | None:
-    """One file as a piece; a link in sys/ is its target's text, elsewhere it is followed within the root."""
+def _reader(full: str, base: Path, relative: str, passed: dict[str, str]) -> Callable[[], bytes | None]:
+    return lambda: _read(Path(full), base, relative, passed)
+
+
+def _read(full: Path, base: Path, relative: str, passed: dict[str, str]) -> bytes | None:
+    """A file's content; a link is followed within the root only. Raises PermissionError."""
     try:
-        if full.is_symlink():
-            target = str(full.readlink())
-            if path.startswith("sys/"):
-                return files.piece(path, target.encode("utf-8", "replace"), relative, link=True)
-            if not full.resolve().is_relative_to(base):
-                return None
-        if not full.is_file() or full.stat().st_size > _LARGEST:
+        if full.is_symlink() and not full.resolve().is_relative_to(base):
             return None
-        return files.piece(path, full.read_bytes(), relative)
-    except PermissionError as error:
-        return Piece(path, "", relative, None, state=DENIED, reason=error.strerror)
+        if not full.is_file():
+            return None
+        if full.stat().st_size > LARGEST:
+            passed[relative] = f"larger than {LARGEST >> 20} MiB"
+            return None
+        return full.read_bytes()
+    except PermissionError:
+        raise
     except (OSError, RuntimeError):
         return None
 
@@ -66,7 +82,7 @@ def _unpacked(root: Path) -> Evidence:
 
     members = {}
     for full in sorted((root / "passdoctor").rglob("*")):
-        if full.is_file() and not full.is_symlink() and full.stat().st_size <= _LARGEST:
+        if full.is_file() and not full.is_symlink() and full.stat().st_size <= LARGEST:
             members[str(full.relative_to(root))] = full.read_bytes()
     try:
         return from_collected(from_members(members), "bundle", root.name)

@@ -1,12 +1,10 @@
-"""A host's files by their names in a directory or an archive: which evidence path each is.
-
-Sosreports keep files at their own paths and commands' outputs under `sos_commands/PLUGIN/command_-args`.
-"""
+"""A host's files by their names: which evidence path each is, and the pieces made of them."""
 
 from __future__ import annotations
 
 from doctor.evidence.clean import BREAKS
-from doctor.evidence.types import Piece
+from doctor.evidence.kind import Row
+from doctor.evidence.types import DENIED, NOT_COLLECTED, WHOLE, Piece
 
 # First part of a path that evidence may have; anything else in a stranger's tree is not looked at.
 ROOTS = (
@@ -15,63 +13,72 @@ ROOTS = (
     "sys/",
     "boot/",
     "lib/modules/",
+    "usr/lib/modules/",
+    "usr/lib/os-release",
+    "usr/share/hwdata/pci.ids",
+    "usr/share/misc/pci.ids",
     "usr/lib/modprobe.d/",
     "lib/modprobe.d/",
+    "usr/local/lib/modprobe.d/",
     "usr/lib/modules-load.d/",
+    "lib/modules-load.d/",
     "cmd/",
     "run/",
     "dev/vfio/",
-    "var/log/",
     "efi/",
 )
-_SOS = (
-    ("kernel/dmesg", "cmd/dmesg"),
-    ("kernel/uname_-a", "cmd/uname-a"),
-    ("kernel/lsmod", "cmd/lsmod"),
-    ("pci/lspci_-nnvv", "cmd/lspci-nnk"),
-    ("pci/lspci_-nvv", "cmd/lspci-nnk"),
-    ("pci/lspci", "cmd/lspci-nnk"),
-    ("processor/lscpu", "cmd/lscpu"),
-    ("boot/efibootmgr_-v", "cmd/efibootmgr"),
-    ("boot/mokutil_--sb-state", "cmd/mokutil"),
-    ("virsh/virsh_-r_dumpxml", "cmd/virsh-dumpxml"),
-    ("logs/journalctl_--no-pager_--boot", "cmd/messages"),
-    ("systemd/systemd-detect-virt", "cmd/systemd-detect-virt"),
-    ("host/hostnamectl", "cmd/hostnamectl"),
+_DENIED = ("Operation not permitted", "Permission denied")
+_MISSING = ("command not found", "Command not found", "No such file or directory")
+_REFUSED = 400  # characters; what is longer is no refusal
+
+
+LOGS = ("var/log/dmesg", "var/log/kern.log", "var/log/syslog", "var/log/messages")
+ROWS = (
+    *[Row(log, log) for log in LOGS],
+    # /sys/class/dmi/id is a link to this folder.
+    Row("sys/devices/virtual/dmi/id/*", "sys/class/dmi/id/*"),
+    *[Row(root, root) if not root.endswith("/") else Row(root + "**", root + "**") for root in ROOTS],
 )
-_COMMANDS = {
-    "cmd/dmesg": "dmesg",
-    "cmd/lspci-nnk": "lspci -nnvv",
-    "cmd/lsmod": "lsmod",
-    "cmd/uname-a": "uname -a",
-}
-_LOGS = ("var/log/dmesg", "var/log/kern.log", "var/log/syslog", "var/log/messages")
+"""A host's files at their own paths."""
 
 
-def evidence_path(name: str) -> str | None:
-    """The evidence path of a file called `name` below a host's root; None if it is none.
+def below_top(name: str) -> str:
+    """A file's path below the one folder that somebody packed a host's files in.
 
-    >>> evidence_path("sos_commands/pci/lspci_-nnvv"), evidence_path("etc/modules"), evidence_path("home/me/x")
-    ('cmd/lspci-nnk', 'etc/modules', None)
+    >>> below_top("host-2024/etc/modules"), below_top("etc/modules"), below_top("a/b/etc/modules")
+    ('etc/modules', 'etc/modules', 'a/b/etc/modules')
     """
-    mark = name.find("sos_commands/")
-    if mark >= 0:
-        rest = name[mark + len("sos_commands/") :]
-        return next(
-            (path for start, path in _SOS if rest == start or (start.endswith("dumpxml") and rest.startswith(start))),
-            None,
-        )
-    if name.startswith("var/log/"):
-        return name if name in _LOGS else None
-    return name if name.startswith(ROOTS) else None
+    roots = (*ROOTS, "var/log/")
+    if name.startswith(roots):
+        return name
+    _top, slash, rest = name.partition("/")
+    return rest if slash and rest.startswith(roots) else name
 
 
-def piece(path: str, data: bytes, source: str, link: bool = False) -> Piece:
-    """A file's content as a piece."""
+def piece(
+    path: str, data: bytes, source: str, link: bool = False, command: str | None = None, state: str = WHOLE
+) -> Piece:
+    """A file's content as a piece; an error message in place of a command's output becomes the piece's state."""
     binary = b"\0" in data[:4096]
     text = "" if binary else data.decode("utf-8", "replace").replace("\r\n", "\n").translate(BREAKS).rstrip("\n")
     line = None if binary or link else 1
-    return Piece(path, text, source, line, _COMMANDS.get(path), binary=data if binary else None)
+    made = Piece(path, text, source, line, command, state, binary=data if binary else None)
+    refused = refusal(text) if path.startswith("cmd/") and not binary else None
+    return made._replace(state=refused, reason=text.strip()) if refused else made
+
+
+def refusal(text: str) -> str | None:
+    """The state of a command's output that is but an error message; None if it is none.
+
+    >>> refusal("dmesg: read kernel buffer failed: Operation not permitted"), refusal("[ 0.1] Linux version 6.1")
+    ('denied', None)
+    """
+    text = text.strip()
+    if not text or len(text) > _REFUSED or text.count("\n") > 1 or ": " not in text or text.startswith(("[", "<")):
+        return None
+    if any(words in text for words in _DENIED):
+        return DENIED
+    return NOT_COLLECTED if any(words in text for words in _MISSING) else None
 
 
 def listings(names: list[str], source: str) -> list[Piece]:

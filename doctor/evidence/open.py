@@ -1,4 +1,4 @@
-"""Opens any input: this host, a bundle, a host's files in a directory, a sosreport, a paste.
+"""Opens any input: this host, a bundle, a host's files in a directory, another tool's bundle, a paste.
 
 One opener a kind of input; which one fits is told by the first bytes, never by the file's name alone.
 """
@@ -9,13 +9,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from doctor.evidence.types import Evidence, InputError
+from doctor.evidence.types import Evidence, InputError, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LARGEST = 512 * 1024 * 1024  # bytes of an input file that are read; more is refused, not cut
 _ARCHIVES = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"PK\x03\x04", b"\x28\xb5\x2f\xfd")
+_TABLES = (b"DMAR", b"IVRS", b"APIC")  # ACPI tables by their signatures
+_HEADINGS = (b"\n==== ", b"#==[ ")  # of texts that other tools write; only those cost a look at the kinds
 
 
 def open_input(name: str | None, progress: Callable[[str], None] | None = None) -> Evidence:
@@ -54,12 +56,16 @@ def _file(name: str) -> Evidence:
         raise InputError(f"{name!r}: no file can have such a name") from None
     if len(data) > LARGEST:
         raise InputError(f"{name}: larger than {LARGEST // 1024 // 1024} MiB")
-    short = name.rpartition("/")[2] or name
+    return open_bytes(data, name.rpartition("/")[2] or name, name)
+
+
+def open_bytes(data: bytes, name: str, shown: str, depth: int = 0) -> Evidence:
+    """The evidence in a file's content: an archive or a text; `depth` counts the archives that it lay in."""
     if data.startswith(_ARCHIVES) or data[257:262] == b"ustar":
         from doctor.evidence.archive import open_archive
 
-        return open_archive(data, short, name)
-    return _text(data, short, name)
+        return open_archive(data, name, shown, depth)
+    return _text(data, name, shown)
 
 
 def _regular(descriptor: int) -> bool:
@@ -72,12 +78,20 @@ def _regular(descriptor: int) -> bool:
 
 def _text(data: bytes, name: str, shown: str) -> Evidence:
     """A paste; `shown` is its name in errors."""
+    from doctor.evidence.clean import wide_encoding
     from doctor.evidence.paste import open_paste
 
     if not data.strip():
         raise InputError(f"{shown}: it is empty")
     if len(data) > LARGEST:
         raise InputError(f"{shown}: larger than {LARGEST // 1024 // 1024} MiB")
-    if b"\0" in data[:4096] and data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+    if data.startswith(_TABLES) and b"\0" in data[:48]:
+        path = "sys/firmware/acpi/tables/" + data[:4].decode("ascii")
+        return Evidence("paste", name, [Piece(path, "", name, None, binary=data)])
+    if b"\0" in data[:4096] and wide_encoding(data) is None:
         raise InputError(f"{shown}: neither text nor an archive that is known")
+    if any(mark in data[:4096] for mark in _HEADINGS):
+        from doctor.evidence.foreign import open_text
+
+        return open_text(data, name) or open_paste(data, name)
     return open_paste(data, name)

@@ -7,8 +7,9 @@ command's output is under `cmd/` (`cmd/dmesg`), a directory's listing ends in a 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 WHOLE, FILTERED, CUT, EXCERPT = "whole", "filtered", "cut", "excerpt"
 DENIED, ABSENT, NOT_COLLECTED = "denied", "absent", "not-collected"
 READABLE = frozenset((WHOLE, FILTERED, CUT, EXCERPT))
+# Logs with the kernel's lines: each piece of them is one boot's.
+KERNEL_LOGS = (
+    "cmd/dmesg",
+    "cmd/journalctl-k",
+    "var/log/dmesg",
+    "var/log/kern.log",
+    "var/log/syslog",
+    "var/log/messages",
+)
+_LOGS = frozenset((*KERNEL_LOGS, "cmd/messages"))
 
 
 class InputError(ValueError):
@@ -70,9 +81,21 @@ class Piece(NamedTuple):
     def cite(self, index: int, text: str | None = None) -> Source:
         """The citation of line `index` (from 0), with `text` in place of the whole line if given."""
         if text is None:
-            lines = self.text.splitlines()
-            text = lines[index].strip() if index < len(lines) else ""
+            at = 0  # a log of any size is not split for one line
+            for _ in range(index):
+                at = self.text.find("\n", at) + 1 or len(self.text)
+            end = self.text.find("\n", at)
+            text = self.text[at : end if end >= 0 else None].strip()
         return Source(self.path, self.source, self.line_number(index), text)
+
+    @property
+    def earlier(self) -> bool:
+        """Whether the command itself asked for a boot before the present one (`journalctl -b -1`)."""
+        if self.command is None or "journalctl" not in self.command:
+            return False
+        from doctor.evidence.logs import boots_back
+
+        return boots_back(self.command) > 0
 
     def whole(self) -> Source:
         """A citation of the piece as such, when no single line says it."""
@@ -81,14 +104,14 @@ class Piece(NamedTuple):
 
 # What an entry of a folder of the kernel's looks like; anything else in a listing is somebody's prose.
 _ENTRIES = {
-    "sys/kernel/iommu_groups/": re.compile(r"\d{1,5}"),
-    "sys/class/iommu/": re.compile(r"[a-z][a-z_-]{0,20}\d[\w.:-]{0,40}"),
-    "sys/bus/pci/devices/": re.compile(r"[0-9a-fA-F]{4,6}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"),
-    "sys/firmware/acpi/tables/": re.compile(r"[A-Z0-9!_-]{4}\d{0,2}|data|dynamic"),
-    "dev/vfio/": re.compile(r"\d{1,5}|vfio|devices|noiommu-\d{1,5}"),
+    "sys/kernel/iommu_groups/": later(r"\d{1,5}"),
+    "sys/class/iommu/": later(r"[a-z][a-z_-]{0,20}\d[\w.:-]{0,40}"),
+    "sys/bus/pci/devices/": later(r"[0-9a-fA-F]{4,6}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"),
+    "sys/firmware/acpi/tables/": later(r"[A-Z0-9!_-]{4}\d{0,2}|data|dynamic"),
+    "dev/vfio/": later(r"\d{1,5}|vfio|devices|noiommu-\d{1,5}"),
 }
-_ANY = re.compile(r"[\w.:@+,!=-]{1,120}")
-_LONG = re.compile(r"[dlcbps-][rwxsStT-]{9}[.+@]?\s")
+_ANY = later(r"[\w.:@+,!=-]{1,120}")
+_LONG = later(r"[dlcbps-][rwxsStT-]{9}[.+@]?\s")
 
 
 def listed(path: str, text: str) -> tuple[str, ...] | None:
@@ -133,6 +156,7 @@ class Evidence:
         self._pieces: dict[str, list[Piece]] = {}
         for piece in pieces:
             self._pieces.setdefault(piece.path, []).append(piece)
+        self._read: dict[str, list[Piece]] = {}  # logs, as doctor.evidence.logs reads them
 
     def paths(self) -> Iterator[str]:
         """Every path that has a piece, readable or not."""
@@ -140,6 +164,13 @@ class Evidence:
 
     def pieces(self, path: str) -> list[Piece]:
         """The readable pieces at `path`, oldest first; none if there are none."""
+        if path in _LOGS and path in self._pieces and path not in self._read:
+            from doctor.evidence.logs import read
+
+            raw = [piece for piece in self._pieces[path] if piece.state in READABLE]
+            self._read[path] = [one for piece in raw for one in read(piece)]
+        if path in self._read:
+            return list(self._read[path])
         return [piece for piece in self._pieces.get(path, ()) if piece.state in READABLE]
 
     def states(self, path: str) -> list[Piece]:

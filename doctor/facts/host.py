@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from doctor.facts import boot as boot_facts
     from doctor.facts import modprobe as modprobe_facts
     from doctor.facts import platform as platform_facts
+    from doctor.facts.acpi import Acpi
     from doctor.facts.binding import Binding
     from doctor.facts.cmdline import Cmdline
     from doctor.facts.firmware import Firmware
+    from doctor.facts.hostdma import HostDma
     from doctor.facts.initramfs import Initramfs
     from doctor.facts.interrupts import Interrupts
     from doctor.facts.iomem import Iomem
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
     from doctor.facts.memory import Memory
     from doctor.facts.messages import Log
     from doctor.facts.modules import Modules
-    from doctor.facts.overrides import Overrides
+    from doctor.facts.overrides import Override, Overrides
     from doctor.facts.pci import Pci
     from doctor.facts.pending import Pending
+    from doctor.facts.support import Support
     from doctor.facts.units import Units
     from doctor.facts.vm import Machine as Vm
 
@@ -37,8 +40,8 @@ class Host:
 
     SHOWN = (
         "machine", "vendor", "events", "cmdline", "configured", "iommu", "modules", "modprobe", "boot", "platform",
-        "kernel", "vms", "binding", "pci", "pending", "units", "needs", "kconfig", "initramfs", "interrupts", "iomem", "limits", "memory",
-        "firmware", "overrides",
+        "kernel", "vms", "binding", "pci", "pending", "units", "needs", "kconfig", "initramfs", "interrupts", "iomem",
+        "limits", "memory", "firmware", "overrides", "acpi", "support", "host_dma", "hostname",
     )  # fmt: skip
 
     def __init__(self, evidence: Evidence, knowledge: dict[str, Any]) -> None:
@@ -69,7 +72,9 @@ class Host:
         """Which devices the host itself cannot do without."""
         from doctor.facts.needs import read
 
-        return read(self.evidence, self.pci.all(), self.pci.complete)
+        words = self.running.words.value if self.running.words.known else ()
+        serial = any(word.name == "console" and (word.value or "").startswith(("ttyS", "hvc")) for word in words)
+        return read(self.evidence, self.pci.all(), self.pci.complete, serial)
 
     @cached_property
     def units(self) -> Units:
@@ -83,11 +88,7 @@ class Host:
         """CPU and kind of machine."""
         from doctor.facts.machine import read
 
-        bridges = [
-            ((d.ids or "").partition(":")[0], d.source)
-            for d in self.pci.all()
-            if d.class_ == "0600" and d.ids and d.source
-        ]
+        bridges = [(d.maker, d.source) for d in self.pci.all() if d.class_ == "0600" and d.source]
         return read(self.evidence, self.log, bridges)
 
     @cached_property
@@ -150,7 +151,7 @@ class Host:
         """The layers of the IOMMU."""
         from doctor.facts.iommu import read
 
-        return read(self.evidence, self.log, self.machine, self.cmdline, self.pci)
+        return read(self.evidence, self.log, self.machine, self.cmdline, self.pci, lambda: self.acpi)
 
     @cached_property
     def modules(self) -> Modules:
@@ -165,6 +166,27 @@ class Host:
         from doctor.facts.kconfig import read
 
         return read(self.evidence, self.platform.kernel)
+
+    @cached_property
+    def support(self) -> Support:
+        """What the running kernel has of what passthrough needs."""
+        from doctor.facts.support import read
+
+        return read(self.kconfig, self.vendor, self.iommu, self.modules)
+
+    @cached_property
+    def host_dma(self) -> HostDma:
+        """Which of the host's own devices reach memory without translation."""
+        from doctor.facts.hostdma import read
+
+        return read(self.pci, self.units)
+
+    @cached_property
+    def hostname(self) -> Fact:
+        """The host's name."""
+        from doctor.facts.hostname import read
+
+        return read(self.evidence)
 
     @cached_property
     def initramfs(self) -> Initramfs:
@@ -209,11 +231,32 @@ class Host:
         return read(self.evidence)
 
     @cached_property
+    def acpi(self) -> Acpi:
+        """The firmware's tables of the IOMMU."""
+        from doctor.facts.acpi import read
+
+        return read(self.evidence)
+
+    @cached_property
     def overrides(self) -> Overrides:
         """Scripts, rules and tools that bind devices by address."""
         from doctor.facts.overrides import read
 
         return read(self.evidence)
+
+    @cached_property
+    def given_by_script(self) -> tuple[Override, ...]:
+        """What a script, a udev rule or a tool's store gives to vfio-pci by address, outside a guest's start."""
+        if not any(
+            "vfio" in piece.text
+            and any(word in piece.text for word in ("driver_override", "driverctl", "dpdk-devbind"))
+            for path in self.evidence.paths()
+            if not path.startswith(("sys/", "proc/", "cmd/dmesg", "cmd/journal", "lib/", "usr/lib/modprobe"))
+            for piece in self.evidence.pieces(path)
+        ) and not (self.evidence.under("etc/driverctl.d/") or self.evidence.under("boot/config/")):
+            return ()
+        held = (one for one in self.overrides.configured if one.driver == "vfio-pci" and one.address)
+        return tuple(one for one in held if one.when not in ("guest", "unknown"))
 
     def _running_words(self) -> tuple[tuple[str, ...], Source | None]:
         """The running command line's words as they stand, and where."""
@@ -259,7 +302,7 @@ class Host:
 
     def contradictions(self) -> list[Contradiction]:
         """Sources that disagree."""
-        return [*self.pci.contradictions, *self.iommu.contradictions]
+        return [*self.pci.contradictions, *self.iommu.contradictions, *self.support.contradictions]
 
 
 def _best(sources: tuple[Source, ...], text: str) -> Source | None:

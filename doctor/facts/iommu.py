@@ -7,7 +7,7 @@ Sysfs beats the log, the log beats parameters; what a log's silence proves is th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from doctor.evidence.types import CUT, FILTERED, WHOLE, Evidence, Piece
 from doctor.facts.cmdline import Cmdline
@@ -15,6 +15,11 @@ from doctor.facts.fact import UNKNOWN, Contradiction, Fact, unknown
 from doctor.facts.machine import Machine
 from doctor.facts.messages import Log
 from doctor.facts.pci import GROUPS, VFIO_DRIVERS, Pci
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from doctor.facts.acpi import Acpi
 
 TABLES = "sys/firmware/acpi/tables/"
 CLASS = "sys/class/iommu/"
@@ -33,8 +38,10 @@ class Iommu(NamedTuple):
     contradictions: tuple[Contradiction, ...]
 
 
-def read(evidence: Evidence, log: Log, machine: Machine, cmdline: Cmdline, pci: Pci) -> Iommu:
-    """Every layer, each as a fact with its sources."""
+def read(
+    evidence: Evidence, log: Log, machine: Machine, cmdline: Cmdline, pci: Pci, tables: Callable[[], Acpi]
+) -> Iommu:
+    """Every layer, each as a fact with its sources; `tables` reads the firmware's tables when they are wanted."""
     contradictions: list[Contradiction] = []
     noiommu = _noiommu(evidence, log)
     groups = _groups(evidence, log, pci, noiommu)
@@ -43,7 +50,7 @@ def read(evidence: Evidence, log: Log, machine: Machine, cmdline: Cmdline, pci: 
     if table.known and table.value is False and not active.known:
         active = table._replace(value=False)
     return Iommu(
-        table, active, _remapped(evidence, log, machine, cmdline, contradictions), _or_active(groups, active),
+        table, active, _remapped(evidence, log, machine, cmdline, tables, contradictions), _or_active(groups, active),
         _passthrough(log, cmdline), default_on(evidence), noiommu, tuple(contradictions),
     )  # fmt: skip
 
@@ -109,6 +116,12 @@ def _table(evidence: Evidence, log: Log, vendor: Fact, active: Fact) -> Fact:
         names = [name for name in listing[0] if name in ("DMAR", "IVRS")]
         source = listing[1].whole()._replace(text=", ".join(names) or "neither DMAR nor IVRS among the ACPI tables")
         return Fact(bool(names), (source,))
+    if any(evidence.pieces(path) for path in (TABLES + "DMAR", TABLES + "IVRS", "cmd/acpidump")):
+        from doctor.facts.acpi import present
+
+        shown = present(evidence)
+        if shown is not None:
+            return shown
     said = _witness(log, "firmware.table", [])
     if said is not None:
         return said
@@ -133,6 +146,10 @@ def _groups(evidence: Evidence, log: Log, pci: Pci, noiommu: Fact) -> Fact:
             return Fact(False, (piece.whole(),))
         if "/devices/" in piece.text or "iommu_groups/" in piece.text:
             return Fact(True, (piece.cite(0),))
+    none = [d.group for d in pci.all() if d.group.known and d.group.value is None]
+    told = [group.sources[0] for group in none if group.sources and group.sources[0].path == "cmd/iommu-groups"]
+    if told and not held:  # Proxmox VE's table shows -1 where a device has no group
+        return Fact(False, tuple(told[:1]))
     absent = evidence.absent(GROUPS)
     if absent is not None:
         return Fact(False, (absent.whole(),))
@@ -196,7 +213,12 @@ def _disabled(cmdline: Cmdline, vendor: Fact) -> Fact | None:
 
 
 def _remapped(
-    evidence: Evidence, log: Log, machine: Machine, cmdline: Cmdline, contradictions: list[Contradiction]
+    evidence: Evidence,
+    log: Log,
+    machine: Machine,
+    cmdline: Cmdline,
+    tables: Callable[[], Acpi],
+    contradictions: list[Contradiction],
 ) -> Fact:
     """Whether interrupts are remapped: the interrupt chips' names, then VFIO's refusals and the log."""
     for piece in evidence.pieces("proc/interrupts"):
@@ -212,8 +234,26 @@ def _remapped(
         off: Fact = cmdline.lookup(effect)
         if off.known and off.value and not off.weak:
             return Fact(False, off.sources)
-    silent = _silence(log, "interrupts.remapped", vendor)
-    return silent or unknown("proc/interrupts")
+    refused = _refused_by_tables(evidence, cmdline, tables)
+    return refused or _silence(log, "interrupts.remapped", vendor) or unknown("proc/interrupts")
+
+
+def _refused_by_tables(evidence: Evidence, cmdline: Cmdline, tables: Callable[[], Acpi]) -> Fact | None:
+    """What keeps the kernel from remapping interrupts by the firmware's own tables.
+
+    Intel: the DMAR's INTR_REMAP flag is clear (linux drivers/iommu/intel/irq_remapping.c, dmar_ir_support). AMD: the
+    IVRS names no IOAPIC at 00:14.0, and no parameter supplies it (drivers/iommu/amd/init.c, check_ioapic_information).
+    """
+    if not any(evidence.pieces(TABLES + name) for name in ("DMAR", "IVRS")):
+        return None
+    told = tables()
+    if told.interrupt_remapping.known and told.interrupt_remapping.value is False:
+        return told.interrupt_remapping
+    supplied = cmdline.lookup("ivrs_ioapic")
+    bridge = told.southbridge_ioapic
+    if bridge.known and bridge.value is False and supplied.known and supplied.value is None:
+        return bridge
+    return None
 
 
 def _chips(piece: Piece) -> Fact | None:

@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
 
 from doctor.evidence.types import Piece
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DECLARATION = re.compile(r"\s*<\?xml[^>]{0,200}\?>")
-_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,8}|\d{1,8}")
-_VFIO = re.compile(r"(?:^|,)host=((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?:,|$)")
+_DECLARATION = later(r"\s*<\?xml[^>]{0,200}\?>")
+_NUMBER = later(r"0x[0-9a-fA-F]{1,8}|\d{1,8}")
+_VFIO = later(r"(?:^|,)host=((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?:,|$)")
 _CARRIERS = {"hostdev": "hostdev", "interface": "interface of type hostdev", "disk": "disk of type nvme"}
 _DEEP = 64  # no domain nests deeper; a stranger's text may
 
@@ -160,7 +161,7 @@ def _full(address: str) -> str:
     return address if address.count(":") == 2 else "0000:" + address
 
 
-_ATTRIBUTE = re.compile(r"([a-z]{3,8})\s{0,3}=\s{0,3}['\"]([^'\"]{1,40})['\"]")
+_ATTRIBUTE = later(r"([a-z]{3,8})\s{0,3}=\s{0,3}['\"]([^'\"]{1,40})['\"]")
 
 
 def _by_line(text: str) -> list[Hostdev]:

@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 from doctor.evidence.types import WHOLE, Piece, Source
 from doctor.facts.fact import UNKNOWN
 from doctor.facts.messages import full_address
+from doctor.later import later
 
-_ADDRESS = re.compile(r"(?<![0-9a-fA-F:.])((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?![0-9a-fA-F:])")
-_GROUP = re.compile(r"(?:iommu[ _]?)?group:?\s{0,4}(\d{1,5})\b", re.IGNORECASE)
-_IDS = re.compile(r"\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]")
-_PLAIN_IDS = re.compile(r"^\s*([0-9a-fA-F]{4}):\s+([0-9a-fA-F]{4}:[0-9a-fA-F]{4})\b")
-_CLASS = re.compile(r"\[([0-9a-fA-F]{4})\]")
-_REVISION = re.compile(r"\(rev ?([0-9a-f]{2})\)")
-_DRIVER = re.compile(r"(?:Kernel driver in use|\bDriver):?\s+([\w-]{1,40})")
-_MODULES = re.compile(r"Kernel modules:\s+([\w, -]{1,200})")
+_ADDRESS = later(r"(?<![0-9a-fA-F:.])((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?![0-9a-fA-F:])")
+_GROUP = later(r"(?:iommu[ _]?)?group:?\s{0,4}(\d{1,5})\b", re.IGNORECASE)
+_IDS = later(r"\[([0-9a-fA-F]{4}):([0-9a-fA-F]{4})\]")
+_PLAIN_IDS = later(r"^\s*([0-9a-fA-F]{4}):\s+([0-9a-fA-F]{4}:[0-9a-fA-F]{4})\b")
+_CLASS = later(r"\[([0-9a-fA-F]{4})\]")
+_REVISION = later(r"\(rev ?([0-9a-f]{2})\)")
+_DRIVER = later(r"(?:Kernel driver in use|\bDriver):?\s+([\w-]{1,40})")
+_MODULES = later(r"Kernel modules:\s+([\w, -]{1,200})")
 _TYPES = (
     ("VGA", "0300"), ("3D controller", "0302"), ("Display controller", "0380"), ("Audio device", "0403"),
     ("Multimedia audio", "0401"), ("Multimedia video", "0400"), ("Multimedia controller", "0480"),
@@ -62,7 +63,7 @@ class _Open:
         plain = _PLAIN_IDS.match(text)
         self.ids: str | None = ":".join(ids[-1]).lower() if ids else plain.group(2).lower() if plain else None
         found = _CLASS.search(text)
-        self.class_ = found.group(1).lower() if found else plain.group(1).lower() if plain else _class_of(text)
+        self.class_ = found.group(1).lower() if found else plain.group(1).lower() if plain else class_of(text)
         self.name = _name(text) if not plain else None
         revision = _REVISION.search(text)
         self.revision = revision.group(1) if revision else None
@@ -70,6 +71,7 @@ class _Open:
         self.modules: tuple[str, ...] = ()
         self.settled = False  # a line that follows the driver's place was seen
         self.described = False  # lspci -k or -v printed its further lines
+        self.keys: dict[str, str] | None = None  # what lspci -vmm says, where it is that format
         self.take(text, source)
 
     def take(self, text: str, source: Source) -> None:
@@ -80,12 +82,37 @@ class _Open:
         modules = _MODULES.search(text)
         if text.lstrip().startswith("Subsystem:"):
             self.described = True
+        if self.ids is None and self.keys is None and not self.described and text.rstrip()[-1:] in ")]":
+            broken = _IDS.findall(text)  # the end of a line that a mail program broke
+            self.ids = ":".join(broken[-1]).lower() if broken else None
         if modules:
             self.modules = tuple(word.strip() for word in modules.group(1).split(",") if word.strip())
             self.settled = True
         group = _GROUP.search(text) if self.group is None and "IOMMU group" in text else None
         if group:
             self.group = int(group.group(1))
+
+    def take_key(self, text: str, source: Source) -> None:
+        """A further line of lspci -vmm."""
+        from doctor.facts.lspcimachine import keyed
+
+        key, _colon, value = text.strip().partition(":")
+        said = keyed(key, value)
+        keys = self.keys = {**(self.keys or {}), **said}
+        if "driver" in said:
+            self.driver, self.driver_source = said["driver"], source
+        if "module" in said:
+            self.modules, self.settled = (*self.modules, said["module"]), True
+        if "group" in said and said["group"].isdigit():
+            self.group = int(said["group"][:5])
+        self.revision = said.get("revision", self.revision)
+        if "class" in said or "class_name" in said:
+            self.class_ = keys.get("class") or class_of(keys.get("class_name", ""))
+        if "device" in said and "vendor" in keys:
+            self.ids = f"{keys['vendor']}:{keys['device']}"
+        if key == "Device":
+            named = " ".join(keys[part] for part in ("vendor_name", "device_name") if part in keys)
+            self.name = named[:120] or None
 
     def entry(self, drivers_shown: bool, selected: bool, cut: bool) -> Entry:
         """The finished device; `cut`: a filter may have taken lines of it away."""
@@ -106,6 +133,14 @@ def read(piece: Piece) -> list[Entry]:
         if not line.strip():
             continue
         found = _ADDRESS.search(line[:80])
+        machine = _machine(line, found) if found else None
+        if machine is not None:
+            devices.append(_Open(*machine, header, piece.cite(index, line.strip()[:300])))
+            devices[-1].keys = {} if line.lstrip().startswith(("Slot:", "Device:")) else None
+            continue
+        if devices and devices[-1].keys is not None and not found:
+            devices[-1].take_key(line, piece.cite(index, line.strip()[:300]))
+            continue
         if found and _is_device(line, found):
             own = _GROUP.search(line[: found.start()])
             group = int(own.group(1)) if own else header
@@ -130,6 +165,34 @@ def read(piece: Piece) -> list[Entry]:
     return [device.entry(shown, selected, bool(piece.terms)) for device in devices]
 
 
+def _machine(line: str, found: re.Match[str]) -> tuple[str, str] | None:
+    """Address and description of a line of lspci -mm, or of the first line of a function of lspci -vmm."""
+    before = line[: found.start()].strip()
+    if before in ("Slot:", "Device:"):
+        return full_address(found.group(1)), ""
+    if before or not line[found.end() :].startswith(' "'):
+        return None
+    from doctor.facts.lspcimachine import quoted
+
+    said = quoted(line)
+    if said is None:
+        return None
+    class_ = f" [{said.class_}]" if said.class_ else ""
+    ids = f" [{said.ids}]" if said.ids else ""
+    revision = f" (rev {said.revision})" if said.revision else ""
+    return said.address, f"{class_}: {said.name or 'Device'}{ids}{revision}"
+
+
+def device_at(line: str) -> str | None:
+    """The full address of the device that a line begins; None if it begins none.
+
+    >>> device_at("01:00.0 VGA compatible controller: x"), device_at("  Region 0: Memory at 01:00.0")
+    ('0000:01:00.0', None)
+    """
+    found = _ADDRESS.search(line[:80])
+    return full_address(found.group(1)) if found and _is_device(line, found) else None
+
+
 def _is_device(line: str, found: re.Match[str]) -> bool:
     """Whether the address begins a device, rather than standing in another line of one."""
     before = line[: found.start()].strip()
@@ -148,11 +211,15 @@ def _drivers_shown(piece: Piece) -> bool:
     asked = "lspci" in command and any(set(w) & set("kv") for w in words) and "Kernel driver in use" in piece.text
     # Tools that print `Driver: x` at the end of a line print nothing for a device without one.
     inline = piece.text.count("Driver: ") > 1 and "Kernel driver" not in piece.text
-    return asked or inline
+    return asked or inline or "\nDriver:\t" in piece.text
 
 
-def _class_of(text: str) -> str | None:
-    """The class by the words that lspci uses for it."""
+def class_of(text: str) -> str | None:
+    """The class by the words that lspci uses for it.
+
+    >>> class_of("VGA compatible controller: NVIDIA"), class_of("0x03")
+    ('0300', None)
+    """
     head = text.strip()[:60]
     for words, number in _TYPES:
         if head.startswith(words) or head.replace(" ", "").startswith(words.replace(" ", "")):

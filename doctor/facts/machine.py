@@ -45,7 +45,6 @@ class Machine(NamedTuple):
     wsl: Fact
     container: Fact
     board: Fact
-    lockdown: Fact
 
 
 def read(evidence: Evidence, log: Log, bridges: list[tuple[str, Source]]) -> Machine:
@@ -56,11 +55,10 @@ def read(evidence: Evidence, log: Log, bridges: list[tuple[str, Source]]) -> Mac
         is_x86=_x86(evidence, vendor),
         virtualization=_virtualization(evidence, log),
         guest=_guest(evidence, log),
-        xen_dom0=_xen(evidence),
+        xen_dom0=_xen(evidence, log),
         wsl=_marker(evidence, ("proc/version", "proc/sys/kernel/osrelease", "cmd/uname-a"), ("microsoft", "WSL")),
         container=_container(evidence),
         board=_board(evidence),
-        lockdown=_lockdown(evidence, log),
     )
 
 
@@ -177,7 +175,7 @@ def _guest(evidence: Evidence, log: Log) -> Fact:
     return Fact(True, (claims[0][1].source,)) if claims else unknown("cmd/systemd-detect-virt")
 
 
-def _xen(evidence: Evidence) -> Fact:
+def _xen(evidence: Evidence, log: Log) -> Fact:
     piece = evidence.last("sys/hypervisor/type")
     if piece is not None and piece.text.strip() == "xen":
         return Fact(True, (piece.cite(0),))
@@ -185,6 +183,20 @@ def _xen(evidence: Evidence) -> Fact:
         found = evidence.last(path)
         if found is not None:
             return Fact(True, (found.whole(),))
+    return _xen_in_log(evidence, log)
+
+
+def _xen_in_log(evidence: Evidence, log: Log) -> Fact:
+    """Whether the log or the tools show a Xen dom0. A kernel on Xen alone may be a guest's.
+
+    Only dom0 sets up the machine's own interrupts (linux arch/x86/pci/xen.c), and only there `xl` lists domains.
+    """
+    booted = [event for event in log.all("xen_detected") if "HVM" not in event.text]
+    for path in ("cmd/dmesg", "cmd/journalctl-k", "cmd/messages", "text/other") if booted else ():
+        for piece in evidence.pieces(path):
+            source = _find(piece, "dom0", "Domain-0", "xen: registering gsi")
+            if source is not None:
+                return Fact(True, (booted[0].source, source))
     return Fact(False)
 
 
@@ -218,13 +230,3 @@ def _board(evidence: Evidence) -> Fact:
             names.append(piece.text.strip())
             sources.append(piece.cite(0))
     return Fact(" ".join(names), tuple(sources)) if names else Fact(UNKNOWN, (), ("sys/class/dmi/id/board_name",))
-
-
-def _lockdown(evidence: Evidence, log: Log) -> Fact:
-    """The lockdown mode: none, integrity or confidentiality."""
-    piece = evidence.last("sys/kernel/security/lockdown")
-    if piece is not None:
-        mode = piece.text.partition("[")[2].partition("]")[0]
-        return Fact(mode or UNKNOWN, (piece.cite(0),))
-    events = log.all("lockdown")
-    return Fact("active", (events[0].source,)) if events else unknown("sys/kernel/security/lockdown")

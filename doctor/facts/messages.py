@@ -12,25 +12,18 @@ by its first literal and read forward, so matching is linear in the text whateve
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from doctor.evidence.types import EXCERPT, FILTERED, WHOLE, Evidence, Piece, Source
+from doctor.evidence.types import EXCERPT, KERNEL_LOGS, Evidence, Piece, Source
+from doctor.facts.complete import PLACES, passes, span
 from doctor.facts.fact import UNKNOWN, Fact, Listing
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PLACES = ("early", "table", "remap", "iommu", "driver", "runtime")
-KERNEL_LOGS = (
-    "cmd/dmesg",
-    "cmd/journalctl-k",
-    "var/log/dmesg",
-    "var/log/kern.log",
-    "var/log/syslog",
-    "var/log/messages",
-)
 TOOL_LOGS = (
     "cmd/messages",
     "text/other",
@@ -45,9 +38,12 @@ _BDF = frozenset("0123456789abcdefABCDEF:.")
 _KINDS = {"int": _DIGITS, "hex": _HEX, "device": _BDF}
 _WORD_END = frozenset(" \t,;\"'`()[]<>")
 _LONGEST = 400  # characters of a hole that takes free text
-_WORD = re.compile(r"[A-Za-z]{4,}")
-_PART = 1 << 20  # characters that are looked at in one go
+_QUOTED = 2000  # characters of a line that are cited
+_WORD = later(r"[A-Za-z]{4,}")
+_PART = 1 << 18  # characters that are looked at in one go; of a line that is longer, only so much is read
 _HITS_A_LINE = 4  # a hostile line may repeat a literal; more hits than these are not looked at
+# Lines that are kept: of one event about one device, of one event, and in all before only the rarest are kept.
+_OF_A_DEVICE, _OF_AN_EVENT, _OF_ALL, _OF_THE_RARE = 200, 5_000, 100_000, 50
 
 
 class Event(NamedTuple):
@@ -98,43 +94,104 @@ def is_address(text: str) -> bool:
 
 def scan(text: str, templates: list[dict[str, Any]], piece: Piece | None = None) -> list[Event]:
     """Every event in `text`, in the order of its lines; a line gives each event at most once."""
-    piece = piece or Piece("cmd/dmesg", text)
-    present = _words(text)
-    starts: list[int] = []
-    found: dict[tuple[int, str], Event] = {}
-    for template in templates:
-        for words, parts in template["wordings"]:
-            if present.issuperset(words):
-                starts = starts or _line_starts(text)
-                for here, fields, whole in _hits(text, starts, parts):
-                    key = (here, template["event"])
-                    if key not in found:
-                        found[key] = Event(template["event"], fields, here, piece, template, whole)
-    return sorted(found.values(), key=lambda event: event.at)
+    return Scanner(templates).scan(piece or Piece("cmd/dmesg", text), text)
 
 
-def _words(text: str) -> set[str]:
-    """Every word of a text. (In parts, so that a log of any size is counted in bounded memory.)"""
-    words: set[str] = set()
-    for start in range(0, len(text), _PART):
-        words.update(_WORD.findall(text, max(0, start - 80), start + _PART))
-    return words
+class Scanner:
+    """Finds events in texts of any size: part by part, and no event more often than anybody can use."""
+
+    def __init__(self, templates: list[dict[str, Any]]) -> None:
+        """`more` will hold the names of the events of which lines were left out."""
+        self._templates = templates
+        self._words = {word for template in templates for words, _ in template["wordings"] for word in words}
+        self._counts: dict[str | tuple[str, str], int] = {}
+        self._total = 0
+        self.more: set[str] = set()
+
+    def scan(self, piece: Piece, text: str | None = None) -> list[Event]:
+        """The events of a piece in the order of its lines."""
+        text = piece.text if text is None else text
+        found: list[Event] = []
+        line = 0
+        for start, end, following in _parts(text):
+            part = text if end - start == len(text) else text[start:end]
+            found += self._part(part, line, piece)
+            line += text.count("\n", start, following) if following < len(text) else 0
+        return found
+
+    def _part(self, text: str, line: int, piece: Piece) -> list[Event]:
+        """The events of some lines, the first of which is the piece's line `line`."""
+        present = self._words.intersection(_WORD.findall(text))
+        starts: list[int] = []
+        found: dict[tuple[int, str], Event] = {}
+        for template in self._templates:
+            name = template["event"]
+            done: set[int] = set()  # lines that one of the event's wordings fits
+            for words, parts in template["wordings"]:
+                if present.issuperset(words) and self._room(name):
+                    starts = starts or _line_starts(text)
+                    for here, fields, begin, end in _hits(text, starts, parts, done):
+                        done.add(here)
+                        if self._keep(name, fields.get("device", "")):
+                            whole = text[begin : min(end, begin + _QUOTED)].strip()
+                            found[here, name] = Event(name, fields, line + here, piece, template, whole)
+        return sorted(found.values(), key=lambda event: event.at)
+
+    def _room(self, name: str) -> bool:
+        """Whether one more of these is kept."""
+        most = _OF_AN_EVENT if self._total < _OF_ALL else _OF_THE_RARE
+        if self._counts.get(name, 0) >= most:
+            self.more.add(name)
+            return False
+        return True
+
+    def _keep(self, name: str, device: str) -> bool:
+        """Whether a line that fits is kept; counts it."""
+        if not self._room(name):
+            return False
+        if device:
+            count = self._counts.get((name, device), 0)
+            if count >= _OF_A_DEVICE:
+                self.more.add(name)
+                return False
+            self._counts[name, device] = count + 1
+        self._counts[name] = self._counts.get(name, 0) + 1
+        self._total += 1
+        return True
 
 
-def _hits(text: str, starts: list[int], parts: list[Any]) -> Iterator[tuple[int, dict[str, str], str]]:
-    """The lines that a template fits: line index, holes, the line's text."""
+def _parts(text: str) -> Iterator[tuple[int, int, int]]:
+    """A text in parts that end with a line: begin, end, and where the next one begins."""
+    start = 0
+    while start < len(text) or not start:
+        end = min(start + _PART, len(text))
+        if end < len(text):
+            last = text.rfind("\n", start, end)
+            following = text.find("\n", end) + 1 or len(text)
+            yield (start, last, last + 1) if last > start else (start, end, following)
+            start = last + 1 if last > start else following
+        else:
+            yield start, end, end
+            return
+
+
+def _hits(
+    text: str, starts: list[int], parts: list[Any], done: set[int]
+) -> Iterator[tuple[int, dict[str, str], int, int]]:
+    """The lines that a template fits, but for those in `done`: line index, holes, the line's begin and end."""
     lead = 0 if isinstance(parts[0], str) else 1
     anchor = parts[lead]
-    position, hits, line = text.find(anchor), 0, -1
+    position, hits, line, begin, end = text.find(anchor), 0, -1, 0, -1
     while position >= 0:
-        here = bisect_right(starts, position) - 1
-        hits, line = (hits + 1 if here == line else 1), here
-        end = starts[here + 1] - 1 if here + 1 < len(starts) else len(text)
-        fields = _match(text, starts[here], position, end, parts, lead)
+        if position >= end:
+            line = bisect_right(starts, position) - 1
+            begin, end, hits = starts[line], starts[line + 1] - 1 if line + 1 < len(starts) else len(text), 0
+        hits += 1
+        over = line in done
+        fields = None if over else _match(text, begin, position, end, parts, lead)
         if fields is not None:
-            yield here, fields, text[starts[here] : min(end, starts[here] + 2000)].strip()
-        done = fields is not None or hits >= _HITS_A_LINE
-        position = text.find(anchor, end if done else position + 1)
+            yield line, fields, begin, end
+        position = text.find(anchor, end if over or fields is not None or hits >= _HITS_A_LINE else position + 1)
 
 
 def _line_starts(text: str) -> list[int]:
@@ -211,34 +268,51 @@ def _fits(value: str, kind: str) -> bool:
 
 
 class Log:
-    """All events of an input, by name, and what their absence proves.
+    """All events of an input, by name, and what their absence proves (see `doctor.facts.complete`).
 
-    A ring buffer loses its oldest lines only. So under one filter a log is complete from its oldest line
-    onward, and absence is proven for lines that the kernel prints later than that one.
+    Only the latest boot speaks; the events of earlier ones stay apart, in `earlier`.
     """
 
     def __init__(self, evidence: Evidence, templates: list[dict[str, Any]]) -> None:
         """Reads the kernel's and the tools' lines of `evidence`."""
+        self._evidence, self._list = evidence, templates
         self._templates = {template["event"]: template for template in templates}
         self._by_name: dict[str, list[Event]] = {}
         self._spans: list[tuple[Piece, int, int]] = []
         self.order: list[Event] = []
-        # Logs of the boots before the latest one say what was so, not what is.
-        boot = min((piece.boot for path in KERNEL_LOGS for piece in evidence.pieces(path)), default=0)
-        for path in (*KERNEL_LOGS, *TOOL_LOGS):
-            pieces = evidence.pieces(path)
-            if path in KERNEL_LOGS:
-                pieces = [piece for piece in pieces if piece.boot == boot]
-            for piece in pieces:
-                events = scan(piece.text, templates, piece)
-                self.order += events
-                span = _span(piece, events) if path in KERNEL_LOGS else None
-                if span is not None:
-                    self._spans.append((piece, *span))
+        scanner = Scanner(templates)
+        for piece in self._pieces(False):
+            events = scanner.scan(piece)
+            self.order += events
+            reach = span(piece, events) if piece.path in KERNEL_LOGS else None
+            if reach is not None:
+                self._spans.append((piece, *reach))
+        self._more = scanner.more
         for event in self.order:
             self._by_name.setdefault(event.name, []).append(event)
         denied = [piece for path in KERNEL_LOGS for piece in evidence.states(path) if piece.state == "denied"]
         self.denied = Fact(bool(denied), tuple(piece.whole() for piece in denied))
+
+    def _pieces(self, earlier: bool) -> list[Piece]:
+        """The logs of the latest boot, or of those before it, which say what was so, not what is."""
+        logs = [piece for path in KERNEL_LOGS for piece in self._evidence.pieces(path)]
+        boot = min((piece.boot for piece in logs if not piece.earlier), default=0)
+        logs = [piece for piece in logs if (piece.earlier or piece.boot > boot) == earlier]
+        for path in TOOL_LOGS:
+            said = self._evidence.pieces(path)
+            latest = {(piece.source, piece.command): piece.boot for piece in said}
+            for piece in said:
+                # What programs print has no boot of its own; only a journal tells one.
+                journal = piece.state != EXCERPT and "journalctl" in (piece.command or "journalctl")
+                old = piece.earlier or (journal and piece.boot > latest[piece.source, piece.command])
+                logs += [piece] if old == earlier else []
+        return logs
+
+    @cached_property
+    def earlier(self) -> list[Event]:
+        """The events of the boots before the latest one."""
+        scanner = Scanner(self._list)
+        return [event for piece in self._pieces(True) for event in scanner.scan(piece)]
 
     def all(self, name: str) -> list[Event]:
         """The events called `name`, in order."""
@@ -248,8 +322,8 @@ class Log:
         """The event `name` as a fact: its occurrences; none if a log proves that; else unknown."""
         events = self._by_name.get(name)
         if events:
-            sources = tuple(dict.fromkeys(event.source for event in events))
-            return Fact(Listing(events), sources[:6])
+            sources = tuple(dict.fromkeys(event.source for event in events[:60]))
+            return Fact(Listing(events, name not in self._more, ("cmd/dmesg",)), sources[:6])
         proof = self.proof_of_absence(name)
         if proof is not None:
             return Fact(Listing(()), (proof,))
@@ -262,7 +336,7 @@ class Log:
             return None
         place = PLACES.index(template["place"])
         for piece, first, last in self._spans:
-            if first < place <= last and _passes(template["wordings"][0][1], piece):
+            if first < place <= last and passes(template["wordings"][0][1], piece):
                 return piece.cite(0)
         return None
 
@@ -284,62 +358,6 @@ class Log:
             for name, template in self._templates.items()
             if template.get("always") in (vendor, "any") and claim == next(iter(template.get("proves") or ("",)))
         ]
-
-
-def _passes(parts: list[Any], piece: Piece) -> bool:
-    """Whether a template's literal text surely passes the filter that the user's command applied."""
-    if not piece.terms:
-        return True
-    literal = "\0".join(part for part in parts if isinstance(part, str))
-    if piece.ignore_case:
-        literal = literal.lower()
-    return any((term.lower() if piece.ignore_case else term) in literal for term in piece.terms)
-
-
-def _span(piece: Piece, events: list[Event]) -> tuple[int, int] | None:
-    """From after which place on, and up to which, a log is complete; None if it proves no absence.
-
-    Index -1 means from the very first line on.
-    """
-    lines = piece.text.lstrip().split("\n", 60)
-    whole_log = piece.command is None and len(lines) > 60 and "Linux version " in "\n".join(lines[:12])
-    if piece.state == EXCERPT and not whole_log:
-        return None
-    head = "\n".join(lines[:12])
-    places = [PLACES.index(e.template["place"]) for e in events if e.template.get("place") in PLACES]
-    if _trimmed(piece, events):
-        return None
-    if not piece.terms:
-        if "Linux version " in head:
-            return -1, _last_place(piece.text, places)
-        # An unfiltered log that neither begins with the boot nor is long is somebody's selection.
-        if len(lines) < 60 or piece.state not in (WHOLE, FILTERED) or not places:
-            return None
-        return min(places), _last_place(piece.text, places)
-    if not places:
-        return None
-    return min(places), len(PLACES) - 1
-
-
-def _trimmed(piece: Piece, events: list[Event]) -> bool:
-    """Whether a line is missing that the kernel always prints after one that is there: somebody cut it out."""
-    names = {event.name for event in events}
-    followed = [event.template for event in events if event.template.get("then")]
-    return any(one["then"] not in names and _passes([one["then_text"]], piece) for one in followed)
-
-
-def _last_place(text: str, places: list[int]) -> int:
-    """The place up to which an unfiltered log reaches: all of the boot once five seconds have passed."""
-    tail = text.rstrip().rsplit("\n", 3)[-3:]
-    for line in reversed(tail):
-        stamp = line.strip().lstrip("[").split("]")[0].strip()
-        try:
-            if float(stamp) >= 5:
-                return len(PLACES) - 1
-        except ValueError:
-            if text.count("\n") > 400:
-                return len(PLACES) - 1
-    return max(places, default=-1)
 
 
 def harmless(log: Log) -> list[tuple[Source, str]]:

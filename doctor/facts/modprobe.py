@@ -2,8 +2,9 @@
 
 Sources of the facts: modprobe.d(5) (folders in the order /etc, /run, /usr/local/lib, /usr/lib, /lib; a file
 hides those of its name in later folders; files are read in the order of their names; `-` and `_` are equal
-in module names; a backslash continues a line), modules-load.d(5), modules(5), and the lists of
-initramfs-tools, mkinitcpio and dracut. vfio-pci's `ids` is one string: a later one replaces the earlier.
+in module names; a backslash continues a line; only names that end in `.conf` are read), modules-load.d(5),
+modules(5), and the lists of initramfs-tools, mkinitcpio and dracut (see lists.py). A module's option may be
+quoted (linux kernel/params.c). vfio-pci's `ids` is one string: a later one replaces the earlier.
 
 >>> from doctor.evidence.types import Evidence, Piece
 >>> vfio = Piece("etc/modprobe.d/vfio.conf", "# both\\noptions vfio_pci ids=10de:2203,\\\\\\n10de:1aef", "v")
@@ -19,7 +20,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from doctor.facts import lists
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.facts.lists import plain as plain
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,16 +37,19 @@ FOLDERS = (
     "usr/lib/modprobe.d/",
     "lib/modprobe.d/",
 )
-_KINDS = frozenset(("options", "blacklist", "softdep", "install", "remove", "alias"))
+_KINDS = frozenset(("options", "blacklist", "softdep", "install", "remove", "alias", "weakdep"))
 _LOAD_FOLDERS = (
     "etc/modules-load.d/",
     "run/modules-load.d/",
+    "usr/local/lib/modules-load.d/",
     "usr/lib/modules-load.d/",
     "lib/modules-load.d/",
 )
-_MKINITCPIO = re.compile(r"\s*MODULES\+?=[(\"']([^)\"'#]*)", re.ASCII)
-_DRACUT = re.compile(r"\s*(force_drivers|add_drivers)\+?=[\"']?([^\"'#]*)", re.ASCII)
-_PART = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,8}", re.ASCII)
+_OPTION = later(r'(?:[^\s"]|"[^"]*"?)+')
+_NOTHING = frozenset(("/bin/true", "/bin/false", "/usr/bin/true", "/usr/bin/false", "true", "false", ":"))
+# How people keep a file from being read on purpose; and what tools leave beside one.
+_KEPT_BACK = ("~", ".bak", ".old", ".orig", ".save", ".disabled", ".off", ".swp", ".rpmsave", ".rpmnew", ".rpmorig")
+_PART = later(r"(?:0[xX])?[0-9a-fA-F]{1,8}", re.ASCII)
 
 
 class Entry(NamedTuple):
@@ -60,7 +67,8 @@ class Entry(NamedTuple):
 
 
 class Load(NamedTuple):
-    """A module to be loaded at boot. `when`: "boot" or "initramfs"; `list`: the variable that holds it."""
+    """A module to be loaded at boot. `when`: "boot", "initramfs", or "included" for one that is only put into
+    the initramfs; `list`: the variable that holds it."""
 
     module: str
     words: tuple[str, ...]
@@ -87,12 +95,14 @@ class Modprobe(NamedTuple):
     """The module configuration.
 
     `entries`: the lines in effect, in the order in which modprobe reads them; `hidden`: lines of files that
-    a file of the same name hides; `loads`: the modules to be loaded at boot.
+    a file of the same name hides; `loads`: the modules to be loaded at boot; `unread`: files in those folders
+    whose names lack `.conf`, so that modprobe passes over them.
     """
 
     entries: Listing
     hidden: tuple[Entry, ...]
     loads: Listing
+    unread: Listing
 
     def of(self, kind: str, module: str | None = None) -> tuple[Entry, ...]:
         """The lines of one kind, of one module if given."""
@@ -103,8 +113,8 @@ class Modprobe(NamedTuple):
         """The options of `module`: name → Fact of the value that holds, with where it stands."""
         found: dict[str, Fact] = {}
         for entry in self.of("options", module):
-            for word in entry.words:
-                name, equals, value = word.partition("=")
+            for word in _OPTION.findall(" ".join(entry.words)):
+                name, equals, value = word.replace('"', "").partition("=")
                 found[plain(name)] = Fact(value if equals else True, (entry.source,))
         return found
 
@@ -121,7 +131,14 @@ class Modprobe(NamedTuple):
 
     def loaded_at_boot(self, module: str) -> Fact:
         """Whether some list has the module loaded at boot or in the initramfs."""
-        return self._whether(tuple(x for x in self.loads if x.module == plain(module)), self.loads)
+        found = tuple(x for x in self.loads if x.module == plain(module) and x.when != "included")
+        return self._whether(found, self.loads)
+
+    def blocked(self, module: str) -> Fact:
+        """Whether an `install` line puts nothing in place of loading the module, also where another needs it."""
+        lines = self.of("install", module)
+        found = tuple(entry for entry in lines[-1:] if entry.words[:1] and entry.words[0] in _NOTHING)
+        return Fact(False, (lines[-1].source,)) if lines and not found else self._whether(found, self.entries)
 
     @staticmethod
     def _whether(found: tuple[Entry, ...] | tuple[Load, ...], listing: Listing) -> Fact:
@@ -142,15 +159,6 @@ class Modprobe(NamedTuple):
         return tuple(before)
 
 
-def plain(name: str) -> str:
-    """A module's name as the kernel compares it.
-
-    >>> plain("vfio-pci")
-    'vfio_pci'
-    """
-    return name.replace("-", "_")
-
-
 def read(evidence: Evidence) -> Modprobe:
     """Read the module configuration from the evidence; what cannot be parsed is left out. Never raises."""
     entries, hidden = _entries(evidence)
@@ -162,7 +170,21 @@ def read(evidence: Evidence) -> Modprobe:
         Listing(entries, complete, () if complete else (FOLDERS[0],)),
         tuple(hidden),
         Listing(_loads(evidence), loads_complete, () if loads_complete else ("etc/modules", _LOAD_FOLDERS[0])),
+        Listing(_unread(evidence), complete, () if complete else (FOLDERS[0],)),
     )
+
+
+def _unread(evidence: Evidence) -> Iterator[Source]:
+    """Files of /etc/modprobe.d that modprobe passes over for their names, backups left out."""
+    for folder in FOLDERS[:1]:
+        listed = evidence.listing(folder)
+        names = {name: listed[1].whole()._replace(text=folder + name) for name in listed[0]} if listed else {}
+        for piece in evidence.under(folder):
+            names.setdefault(piece.path[len(folder) :], piece.whole()._replace(text=piece.path))
+        for name, source in names.items():
+            backup = name.endswith(_KEPT_BACK) or any(mark in name for mark in (".dpkg-", ".ucf-", "README"))
+            if name and "/" not in name and not name.endswith(".conf") and not backup:
+                yield source
 
 
 def _entries(evidence: Evidence) -> tuple[list[Entry], list[Entry]]:
@@ -216,10 +238,9 @@ def _loads(evidence: Evidence) -> list[Load]:
             if piece.path[len(folder) :] not in seen and not _same_as_modules(evidence, piece):
                 loads += _bare_list(piece, "boot")
         seen.update(piece.path[len(folder) :] for piece in pieces)
-    for piece in evidence.pieces("etc/mkinitcpio.conf") + evidence.under("etc/mkinitcpio.conf.d/", ".conf"):
-        loads += _variable_list(piece, _MKINITCPIO)
-    for piece in evidence.pieces("etc/dracut.conf") + evidence.under("etc/dracut.conf.d/", ".conf"):
-        loads += _variable_list(piece, _DRACUT)
+    loads += _variable_lists(lists.mkinitcpio(evidence), {"MODULES": "initramfs"})
+    # add_drivers only puts a module into the image (dracut.conf(5)).
+    loads += _variable_lists(lists.dracut(evidence), {"force_drivers": "initramfs", "add_drivers": "included"})
     return loads
 
 
@@ -237,13 +258,11 @@ def _bare_list(piece: Piece, when: str) -> Iterator[Load]:
             yield Load(plain(words[0]), arguments, when, None, piece.cite(at, text.strip()), piece, at)
 
 
-def _variable_list(piece: Piece, pattern: re.Pattern[str]) -> Iterator[Load]:
-    for at, text in enumerate(piece.text.splitlines()):
-        found = pattern.match(text)
-        if found:
-            variable = found.group(1) if pattern is _DRACUT else "MODULES"
-            for word in found.group(found.re.groups).split():
-                yield Load(plain(word), (), "initramfs", variable, piece.cite(at, text.strip()), piece, at)
+def _variable_lists(found: dict[str, list[lists.Value]], when: dict[str, str]) -> Iterator[Load]:
+    for name, kind in when.items():
+        for value in found.get(name, ()):
+            if value.piece is not None:
+                yield Load(plain(value.text), (), kind, name, value.source, value.piece, value.at)
 
 
 def parse_id(text: str) -> Id | None:

@@ -13,11 +13,11 @@ Sources: linux Documentation/filesystems/proc.rst (mountinfo), Documentation/ABI
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 ROUTE, MOUNTS = "cmd/ip-route", "proc/self/mountinfo"
 NET, BLOCK = "sys/class/net/", "sys/class/block/"
 WANTED = (ROUTE, MOUNTS)
-_ADDRESS = re.compile(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?![\w.])")
-_PARTITION = re.compile(r"(nvme\d{1,4}n\d{1,4}|mmcblk\d{1,3}|md\d{1,4})p\d{1,3}|((?:s|v|xv|h)d[a-z]{1,3})\d{1,3}")
-_DRIVE = re.compile(r"nvme\d{1,4}(?=n\d{1,4}$)")
+_ADDRESS = later(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?![\w.])")
+_PARTITION = later(r"(nvme\d{1,4}n\d{1,4}|mmcblk\d{1,3}|md\d{1,4})p\d{1,3}|((?:s|v|xv|h)d[a-z]{1,3})\d{1,3}")
+_DRIVE = later(r"nvme\d{1,4}(?=n\d{1,4}$)")
 _STEPS = 64  # no stack of bridges, bonds or mappings is deeper
 
 
@@ -40,15 +40,17 @@ class Need(NamedTuple):
     what: str
     sources: tuple[Source, ...]
 
-    def __str__(self) -> str:
+    @property
+    def brief(self) -> str:
+        """What it is needed for."""
         return self.what
 
 
-def read(evidence: Evidence, devices: Sequence[Device], complete: bool = False) -> Fact:
-    """All needs, as a Listing; `complete`: `devices` are all devices of the host."""
+def read(evidence: Evidence, devices: Sequence[Device], complete: bool = False, serial: bool = False) -> Fact:
+    """All needs, as a Listing; `complete`: `devices` are all devices of the host, `serial`: it has another console."""
     root, network = _root(evidence), _network(evidence)
     found = [need for part in (root, network) for need in part or ()]
-    console = _console(devices, complete)
+    console = [] if serial else _console(devices, complete)
     sources = tuple(dict.fromkeys(source for need in found for source in need.sources))
     lacking = tuple(path for path, part in ((MOUNTS, root), (ROUTE, network)) if part is None)
     return Fact(Listing([*found, *console], not lacking, lacking), sources)

@@ -5,113 +5,23 @@ Sysfs beats a listing, a listing beats the log; of two listings the later one sa
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from doctor.evidence.types import EXCERPT, WHOLE, Evidence, Source
+from doctor.evidence.types import EXCERPT, WHOLE, Evidence
 from doctor.facts import lspci
+from doctor.facts.device import HARMLESS_DRIVERS as HARMLESS_DRIVERS
+from doctor.facts.device import VFIO_DRIVERS as VFIO_DRIVERS
+from doctor.facts.device import Device as Device
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing, unknown
 from doctor.facts.messages import Log, full_address, is_address
 
+if TYPE_CHECKING:
+    from doctor.facts.capabilities import Capabilities
+    from doctor.facts.topology import Topology
+
 SYSFS = "sys/bus/pci/devices/"
 GROUPS = "sys/kernel/iommu_groups/"
-# Drivers that VFIO accepts beside its own in a group (linux drivers/iommu/iommu.c: driver_managed_dma).
-VFIO_DRIVERS = frozenset(
-    [
-        "vfio-pci",
-        "vfio_pci",
-        "mlx5_vfio_pci",
-        "hisi_acc_vfio_pci",
-        "pds_vfio_pci",
-        "nvgrace_gpu_vfio_pci",
-        "virtio_vfio_pci",
-        "qat_vfio_pci",
-        "xe_vfio_pci",
-        "vfio-pci-core",
-    ]
-)
-HARMLESS_DRIVERS = VFIO_DRIVERS | {"pci-stub", "pcieport", "pci_stub"}
-BRIDGES = ("06",)
-
-
-_SHOWN = frozenset(["address", "ids", "name", "driver", "group", "kind", "acceptable", "on_vfio", "brief", "class_"])
-
-
-class Device(NamedTuple):
-    """A PCI function. `driver` and `group` are Facts: a name, None for none, or UNKNOWN.
-
-    `physfn` is a virtual function's physical one, `vfs` how many virtual ones this one has on.
-    """
-
-    address: str
-    ids: str | None
-    class_: str | None
-    name: str | None
-    driver: Fact
-    group: Fact
-    modules: tuple[str, ...] = ()
-    override: str | None = None
-    boot_vga: bool | None = None
-    revision: str | None = None
-    physfn: str | None = None
-    vfs: int | None = None
-    source: Source | None = None
-
-    def lookup(self, name: str) -> Any:
-        """What rules may ask of a device."""
-        return getattr(self, name) if name in _SHOWN else None
-
-    @property
-    def slot(self) -> str:
-        """Domain, bus and device without the function."""
-        return self.address.rpartition(".")[0]
-
-    @property
-    def is_bridge(self) -> bool:
-        """Whether it is a bridge (class 06)."""
-        return (self.class_ or "").startswith("06")
-
-    @property
-    def is_endpoint(self) -> bool:
-        """Whether a guest could get it: no bridge, and no host bridge."""
-        return not self.is_bridge
-
-    @property
-    def kind(self) -> str:
-        """The class in a word people use."""
-        return _KINDS.get(self.class_ or "") or _KINDS.get((self.class_ or "")[:2]) or "device"
-
-    @property
-    def acceptable(self) -> Fact:
-        """Whether VFIO accepts the device in a group that a guest uses: no driver, or one that VFIO accepts."""
-        if not self.driver.known:
-            return self.driver
-        ok = self.driver.value is None or self.driver.value in HARMLESS_DRIVERS
-        if self.is_bridge:
-            ok = True
-        return self.driver._replace(value=ok)
-
-    @property
-    def on_vfio(self) -> Fact:
-        """Whether the device is bound to a VFIO driver or pci-stub now."""
-        if not self.driver.known:
-            return self.driver
-        return self.driver._replace(value=self.driver.value in VFIO_DRIVERS | {"pci-stub", "pci_stub"})
-
-    @property
-    def brief(self) -> str:
-        """Address, what it is, and the driver that holds it."""
-        driver = self.driver.value
-        held = "" if driver is UNKNOWN else f", held by {driver}" if driver else ", no driver"
-        return f"{self.address} ({self.name or self.kind}{held})"
-
-
-_KINDS = {
-    "0300": "graphics card", "0302": "graphics card", "0380": "graphics card", "0403": "audio", "0401": "audio",
-    "0200": "network card", "0280": "Wi-Fi card", "0207": "network card", "0106": "SATA controller",
-    "0107": "SAS controller", "0104": "RAID controller", "0108": "NVMe drive", "0c03": "USB controller",
-    "0604": "PCI bridge", "0600": "host bridge", "0c80": "USB-C controller", "12": "accelerator", "06": "bridge",
-    "01": "storage controller", "02": "network card", "03": "graphics card",
-}  # fmt: skip
 
 
 class Pci:
@@ -120,6 +30,9 @@ class Pci:
     def __init__(self, evidence: Evidence, log: Log) -> None:
         """Reads every source of `evidence` and the group lines of `log`."""
         self.contradictions: list[Contradiction] = []
+        self._evidence, self._log = evidence, log
+        self._regrouped: dict[str, tuple[Fact, Fact]] = {}  # by address, what two sources say of its group
+        self._capabilities: dict[str, Capabilities] = {}
         self._devices: dict[str, Device] = {}
         self.complete = False  # whether every function of the machine is listed
         self._group_lists_complete: set[int] | None = set()
@@ -127,6 +40,8 @@ class Pci:
         self._from_groups(evidence, log)
         self._from_listings(evidence)
         self._from_sysfs(evidence)
+        self._tell_regrouped()
+        self._name_the_rest(evidence)
         self.driver_of_slot: dict[str, list[Device]] = {}
         for device in self._devices.values():
             self.driver_of_slot.setdefault(device.slot, []).append(device)
@@ -150,6 +65,63 @@ class Pci:
         done = self._group_lists_complete is None or number in self._group_lists_complete
         return Listing(found, done, ("sys/kernel/iommu_groups/",))
 
+    def __contains__(self, address: str) -> bool:
+        return address in self._devices
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The bridges above each device."""
+        from doctor.facts.topology import Topology
+
+        return Topology(self, self._evidence)
+
+    @cached_property
+    def _details(self) -> list[dict[str, Capabilities]]:
+        """The capabilities that listings show, the latest listing first."""
+        from doctor.facts.lspcidetail import read
+
+        return [read(piece) for piece in reversed(self._evidence.pieces("cmd/lspci-nnk"))]
+
+    def capabilities(self, address: str) -> Capabilities:
+        """What the device at `address` says of itself, from sysfs, else from listings."""
+        if address not in self._capabilities:
+            from doctor.facts import capabilities, sysfsdevice
+
+            device = self.get(address)
+            texts = [detail[address] for detail in self._details if address in detail]
+            if device is not None:
+                texts = [capabilities.trusted(text, device.ids) for text in texts]
+            found = [*sysfsdevice.read(self._evidence, f"{SYSFS}{address}/"), *texts]
+            self._capabilities[address] = capabilities.joined(found, f"{SYSFS}{address}/config")
+        return self._capabilities[address]
+
+    def reset_methods(self, address: str) -> Fact:
+        """The ways in which the kernel can reset the device at `address`."""
+        from doctor.facts.sysfsdevice import reset_methods
+
+        return reset_methods(self._evidence, f"{SYSFS}{address}/")
+
+    def multifunction(self, device: Device) -> Fact:
+        """Whether the kernel takes the device for one of several functions; a virtual function never is."""
+        source = (device.source,) if device.source else ()
+        if device.physfn is not None:
+            return Fact(False, source)
+        if not device.address.endswith(".0") or len(self.slot(device.address)) > 1:
+            return Fact(True, source)
+        told = self.capabilities(device.address).multifunction
+        # A list of all functions that shows one there: its header could still say more, which is rare.
+        return Fact(False, source, (), True) if not told.known and self.complete else told
+
+    def isolates(self, device: Device) -> Fact:
+        """Whether the device keeps its neighbours, or what is below it, apart."""
+        from doctor.facts import acs
+
+        on = any(full_address(event.fields.get("device", "")) == device.address for event in self._log.all("acs_quirk"))
+        ids = device.ids
+        if ids is None and (device.name or "").startswith("Intel "):
+            ids = acs.SOME_INTEL
+        return acs.isolates(ids, self.capabilities(device.address), self.multifunction(device), on)
+
     def with_ids(self, ids: str) -> list[Device]:
         """The devices with these vendor and device ids."""
         return [device for device in self.all() if device.ids == ids]
@@ -159,12 +131,15 @@ class Pci:
         device = self._devices.get(address)
         if device is None:
             driver, group = unknown("cmd/lspci-nnk"), unknown("sys/kernel/iommu_groups/")
-            device = Device(address, None, None, None, driver, group)
+            device = Device(address, None, None, None, driver, group, host=self)
         kept = {key: value for key, value in values.items() if value is not None and value != ()}
         for key in ("driver", "group"):
             fact = kept.get(key)
             if fact is not None and not fact.known:
                 del kept[key]
+        now = kept.get("group")
+        if now is not None and device.group.known and device.group.value != now.value:
+            self._regrouped[address] = (device.group, now)
         self._devices[address] = device._replace(**kept)
 
     def _from_groups(self, evidence: Evidence, log: Log) -> None:
@@ -178,16 +153,16 @@ class Pci:
                     self._complete_group(int(text))
         for piece in evidence.pieces("cmd/iommu-groups"):
             whole = piece.state == WHOLE
-            for index, line in enumerate(piece.text.splitlines()):
-                number, address = _group_link(line)
-                if address is not None and number is not None:
-                    self._merge(
-                        address,
-                        group=Fact(number, (piece.cite(index, line.strip()),)),
-                        source=piece.cite(index, line.strip()),
-                    )
-                    if whole or (piece.state == EXCERPT and piece.command is None):
-                        self._complete_group(number)
+            from doctor.facts import grouplists
+
+            whole = (whole or (piece.state == EXCERPT and piece.command is None)) and grouplists.shows_all(piece)
+            for one in grouplists.members(piece):
+                group = Fact(one.group, (one.source,))
+                self._merge(
+                    one.address, ids=one.ids, class_=one.class_, name=one.name, group=group, source=one.source
+                )  # fmt: skip
+                if one.group is not None and whole:
+                    self._complete_group(one.group)
         self._from_group_folders(evidence)
 
     def _from_driver_lines(self, log: Log) -> None:
@@ -233,6 +208,30 @@ class Pci:
                     self._complete_group(entry.group)
             lists_all = piece.state == WHOLE and not piece.terms and any(e.address.endswith("00:00.0") for e in entries)
             self.complete = self.complete or lists_all
+
+    def _tell_regrouped(self) -> None:
+        """Sources that put devices into different groups, as one contradiction."""
+        told = [(address, old, new) for address, (old, new) in self._regrouped.items() if old.sources and new.sources]
+        if not told:
+            return
+        address, old, new = told[0]
+        more = f" and of {len(told) - 1} more devices" if len(told) > 1 else ""
+        text = f"the stronger or later source was believed: group {new.value} and not {old.value}"
+        sources = (old.sources[0], new.sources[0])
+        self.contradictions.append(Contradiction(f"IOMMU group of {address}{more}", sources, text))
+
+    def _name_the_rest(self, evidence: Evidence) -> None:
+        """Names from a pci.ids, where no listing was there to name anything."""
+        nameless = [d for d in self._devices.values() if d.name is None and d.ids]
+        if not nameless or evidence.pieces("cmd/lspci-nnk"):
+            return
+        from doctor.facts import pciids
+
+        names = pciids.open_names(evidence)
+        if names is None:
+            return
+        for device in nameless:
+            self._devices[device.address] = device._replace(name=pciids.name(names, device.ids or ""))
 
     def _note_change(self, entry: lspci.Entry) -> None:
         """Two listings that show different drivers for one device."""
@@ -298,18 +297,3 @@ def _word(evidence: Evidence, path: str) -> str | None:
     """The one word that a small sysfs file holds."""
     piece = evidence.last(path)
     return piece.text.strip() if piece is not None else None
-
-
-def _group_link(line: str) -> tuple[int | None, str | None]:
-    """Group and device of a line of `find /sys/kernel/iommu_groups -type l`, or of `find .` there.
-
-    >>> _group_link("/sys/kernel/iommu_groups/17/devices/0000:00:1f.2")
-    (17, '0000:00:1f.2')
-    """
-    head, mark, rest = line.partition("/devices/")
-    number = head.rpartition("/")[2]
-    words = rest.split()
-    if not mark or not number.isdigit() or not words:
-        return None, None
-    address = words[0].strip(":'\"")
-    return int(number), full_address(address) if is_address(address) else None

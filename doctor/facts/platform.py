@@ -19,15 +19,16 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts.fact import Fact, unknown
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from doctor.evidence.types import Evidence, Piece, Source
 
-_RELEASE = re.compile(r"\d{1,3}\.\d{1,3}(?:\.\d{1,4})?[A-Za-z0-9._+~-]{0,80}", re.ASCII)
-_IMAGE = re.compile(r"vmlinuz-(\d[A-Za-z0-9._+~-]{2,90})", re.ASCII)
-_PROXMOX_INITRD = re.compile(r"initrd=\\EFI\\proxmox\\(\d[A-Za-z0-9._+~-]{2,90})\\", re.ASCII)
+_RELEASE = later(r"\d{1,3}\.\d{1,3}(?:\.\d{1,4})?[A-Za-z0-9._+~-]{0,80}", re.ASCII)
+_IMAGE = later(r"vmlinuz-(\d[A-Za-z0-9._+~-]{2,90})", re.ASCII)
+_PROXMOX_INITRD = later(r"initrd=\\EFI\\proxmox\\(\d[A-Za-z0-9._+~-]{2,90})\\", re.ASCII)
 _LOGS = ("cmd/dmesg", "cmd/journalctl-k", "var/log/dmesg", "var/log/kern.log")
 _GRUB_MENUS = ("cmd/update-grub", "boot/grub/grub.cfg", "boot/grub2/grub.cfg")
 _KERNEL_WANTED = ("proc/sys/kernel/osrelease", "cmd/uname-a")
@@ -35,7 +36,6 @@ _KERNEL_WANTED = ("proc/sys/kernel/osrelease", "cmd/uname-a")
 # The order in which a platform file's marks are asked: (how much it counts, what it looks at).
 _PROOF = (("proves", "words"), ("proves", "file"), ("proves", "release"))
 _HINTS = (("hints", "release"), ("hints", "words"), ("kin", "file"), ("kin", "words"))
-_DEBIAN_OF_PROXMOX = {"10": "6", "11": "7", "12": "8", "13": "9"}
 
 
 class Platform(NamedTuple):
@@ -71,7 +71,7 @@ def read(evidence: Evidence, platforms: Mapping[str, Any]) -> Platform:
     return Platform(
         proof or _distribution(evidence, names, kernel, marks),
         _like(names),
-        _version(evidence, names, kernel, proxmox, marks),
+        _version(evidence, names, kernel, marks, _releases(platforms) if proxmox else None),
         kernel,
         _kernel_version(kernel),
         _hypervisor(evidence, proxmox),
@@ -226,11 +226,12 @@ def _version(
     evidence: Evidence,
     names: dict[str, tuple[str, Source]],
     kernel: Fact,
-    proxmox: Fact | None,
     marks: list[dict[str, Any]],
+    proxmox: Mapping[str, str] | None,
 ) -> Fact:
-    if proxmox:
-        return _proxmox_version(evidence, names)
+    """The version; on Proxmox VE its own, `proxmox` being its versions by Debian release."""
+    if proxmox is not None:
+        return _proxmox_version(evidence, names, proxmox)
     if "VERSION_ID" in names:
         value, source = names["VERSION_ID"]
         return Fact(value, (source,))
@@ -246,7 +247,13 @@ def _version(
     return unknown("etc/os-release")
 
 
-def _proxmox_version(evidence: Evidence, names: dict[str, tuple[str, Source]]) -> Fact:
+def _releases(platforms: Mapping[str, Any]) -> Mapping[str, str]:
+    """Proxmox VE's versions by Debian release, as its platform file has them."""
+    found: Mapping[str, str] = platforms.get("proxmox", {}).get("debian_releases", {})
+    return found
+
+
+def _proxmox_version(evidence: Evidence, names: dict[str, tuple[str, Source]], releases: Mapping[str, str]) -> Fact:
     """Proxmox VE's own version: stated, or as its Debian release implies."""
     for piece in evidence.pieces("cmd/pveversion"):
         for index, line in _lines(piece):
@@ -255,7 +262,7 @@ def _proxmox_version(evidence: Evidence, names: dict[str, tuple[str, Source]]) -
                 return Fact(found.group(1), (piece.cite(index),))
     if "VERSION_ID" in names:
         value, source = names["VERSION_ID"]
-        implied = _DEBIAN_OF_PROXMOX.get(value)
+        implied = releases.get(value)
         if implied:
             return Fact(implied, (source,), (), True)
     return unknown("cmd/pveversion", "etc/os-release")

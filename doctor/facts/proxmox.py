@@ -10,7 +10,6 @@ Source: Proxmox VE, qm.conf(5) (hostpciN, machine, bios, onboot, args) and PVE/M
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from doctor.evidence.types import Evidence, Piece, Source
@@ -18,8 +17,9 @@ from doctor.facts.fact import Fact
 from doctor.facts.messages import full_address
 from doctor.facts.qemu import devices_of
 from doctor.facts.vm import Machine, Passed
+from doctor.later import later
 
-_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?")
+_ADDRESS = later(r"(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?")
 
 
 def mapped(evidence: Evidence) -> dict[str, list[str]]:

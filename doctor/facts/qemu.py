@@ -16,24 +16,25 @@ from doctor.evidence.types import Piece
 from doctor.facts.fact import Fact
 from doctor.facts.messages import full_address
 from doctor.facts.vm import Machine, Passed
+from doctor.later import later
 
-_DEVICE = re.compile(
+_DEVICE = later(
     r"""-device[\s=]{0,8}['"]{0,2}
         (?:vfio-pci(?:-nohotplug|-igd-lpc-bridge)?,(?P<words>[^\s]{0,300})|\{(?P<json>[^{}]{0,400}))""",
     re.VERBOSE,
 )
-_DRIVER = re.compile(r'"driver"\s?:\s?"vfio-pci')
-_HOST = re.compile(
+_DRIVER = later(r'"driver"\s?:\s?"vfio-pci')
+_HOST = later(
     r"""[,"\s](?:host|sysfsdev)"?\s?[=:]\s?"?(?:/sys/[\w./-]{1,60}/)?
         (?P<address>(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])
         (?![\w/.-])""",  # a path that goes on is a mediated device's
     re.VERBOSE,
 )
-_MACHINE = re.compile(r"(?:^|\s)-(?:machine|M)[\s=]{1,4}['\"]?(?:type=)?(?P<type>[\w.+-]{1,40})")
+_MACHINE = later(r"(?:^|\s)-(?:machine|M)[\s=]{1,4}['\"]?(?:type=)?(?P<type>[\w.+-]{1,40})")
 # Proxmox numbers the functions (hostpci0.1) where it was told to pass the whole slot.
-_WHOLE = re.compile(r"id\"?[=:]\"?hostpci\d{1,2}\.\d")
+_WHOLE = later(r"id\"?[=:]\"?hostpci\d{1,2}\.\d")
 # Proxmox and libvirt name their devices so; both bind a device when the guest starts.
-_MANAGED = re.compile(r"id\"?[=:]\"?host(?:pci|dev)")
+_MANAGED = later(r"id\"?[=:]\"?host(?:pci|dev)")
 
 
 def devices_of(text: str) -> list[str]:

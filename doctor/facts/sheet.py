@@ -10,7 +10,6 @@ A group of facts shows itself: a NamedTuple by its fields, another by the names 
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +31,7 @@ from doctor.facts.host import Host
 from doctor.facts.messages import Log
 from doctor.facts.modules import Modules
 from doctor.facts.pci import Pci
+from doctor.later import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 OTHER = "text/other"
 PROMPTS = "text/prompts"  # words of the command lines, which the pieces below them cite as well
 _DEEPEST = 6
-_VARYING = re.compile(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|(?<=/)\d{1,6}(?=/|$)")
+_VARYING = later(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|(?<=/)\d{1,6}(?=/|$)")
 _LABELS = ("address", "path", "name", "module", "id", "event", "label")
 _SKIPPED = ("piece", "binary", "template")
 # The subsystems that print of nothing but what this program is about.
-_MATTERS = re.compile(
+_MATTERS = later(
     r"(?:^|[\]\s>:])(?:DMAR(?:-IR)?|AMD-Vi|INTR-REMAP|PCI-DMA|iommu|IOMMU|Intel-IOMMU|vfio(?:[-_]pci)?|VFIO|SNP|perf/amd_iommu)"
     r"(?: [0-9a-f:.]{7,16})?: "
 )
@@ -180,7 +180,8 @@ def _fact(name: str, fact: Fact, sources: tuple[Source, ...], deep: int) -> Iter
         yield Row("", name, "unknown", False, fact.weak, None, tuple(fact.wanted), cited)
     elif _simple(fact.value):
         complete = fact.value.complete if isinstance(fact.value, Listing) else None
-        yield Row("", name, _plain(fact.value), True, fact.weak, complete, tuple(fact.wanted), cited)
+        silent = complete is False and not fact.value
+        yield Row("", name, _plain(fact.value), not silent, fact.weak, complete, tuple(fact.wanted), cited)
     else:
         for row in _walk(name, fact.value, cited, deep + 1):
             yield row._replace(weak=row.weak or fact.weak)
@@ -191,7 +192,8 @@ def _list(name: str, items: Any, sources: tuple[Source, ...], deep: int) -> Iter
     wanted = items.wanted if isinstance(items, Listing) else ()
     if not items or _simple(items) or complete is False:
         value = _plain(items) if _simple(items) else len(items)
-        yield Row("", name, value, True, False, complete, tuple(wanted), sources)
+        # An empty list that may lack something says nothing.
+        yield Row("", name, value, bool(items) or complete is not False, False, complete, tuple(wanted), sources)
     if not _simple(items):
         for number, item in enumerate(items):
             yield from _walk(f"{name}[{_label(item) or number}]", item, sources, deep + 1)
@@ -248,6 +250,7 @@ def _label(item: Any) -> str:
 
 def _events(log: Log) -> list[Row]:
     rows = [_row(event.name, event.fields or True, (event.source,)) for event in log.order]
+    rows += [_row(f"earlier boot.{event.name}", event.fields or True, (event.source,)) for event in log.earlier]
     return [*rows, *_walk("denied", log.denied, ())]
 
 
@@ -278,7 +281,7 @@ def _pci(pci: Pci) -> list[Row]:
 def _unread(pieces: list[Piece], log: Log, rows: list[Row], asked: set[str]) -> list[Unread]:
     """Lines that no fact speaks of: those no reader claimed, of paths nobody reads, and of the log."""
     wanted: Iterable[int]
-    read = {(event.piece.path, event.piece.source, event.source.line) for event in log.order}
+    read = {(event.piece.path, event.piece.source, event.source.line) for event in (*log.order, *log.earlier)}
     cited = {(one.path, one.source, one.line) for row in rows for one in row.sources}
     found: list[Unread] = []
     unread_paths: dict[str, list[Piece]] = {}
@@ -288,6 +291,9 @@ def _unread(pieces: list[Piece], log: Log, rows: list[Row], asked: set[str]) -> 
             wanted = [at for at, line in enumerate(piece.text.split("\n")) if _MATTERS.search(line[:400])]
         elif piece.path == OTHER:
             why = "recognised by no reader"
+            wanted = range(piece.text.count("\n") + 1)
+        elif piece.path.startswith("text/") and piece.path != PROMPTS:
+            why = piece.reason or "set aside"
             wanted = range(piece.text.count("\n") + 1)
         elif piece.path not in asked and piece.path != PROMPTS and piece.text.strip():
             unread_paths.setdefault(_VARYING.sub("*", piece.path), []).append(piece)

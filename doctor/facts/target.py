@@ -57,6 +57,7 @@ class TargetFacts:
     SHOWN = (
         "address",
         "addresses",
+        "ats_on",
         "because",
         "boot_vga",
         "brief",
@@ -153,6 +154,14 @@ class TargetFacts:
     def on_vfio(self) -> Fact:
         """Whether it is bound to a VFIO driver or pci-stub."""
         return self.device.on_vfio if self.device is not None else unknown("cmd/lspci-nnk")
+
+    @property
+    def ats_on(self) -> Fact:
+        """Whether it may ask for translations and keep them (Address Translation Services, PCIe capability 0x0f)."""
+        if self.device is None:
+            return unknown(f"sys/bus/pci/devices/{self.address}/config")
+        found: Fact = self.device.capabilities.ats_on
+        return found
 
     @property
     def boot_vga(self) -> bool:

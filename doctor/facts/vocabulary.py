@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from doctor.facts.acpi import Acpi
 from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
 from doctor.facts.cmdline import PARTS, effects_of
 from doctor.facts.firmware import Firmware
+from doctor.facts.given import Given
 from doctor.facts.host import Host
+from doctor.facts.hostdma import HostDma
 from doctor.facts.initramfs import Initramfs
 from doctor.facts.interrupts import Interrupts
 from doctor.facts.iomem import Iomem
@@ -19,6 +22,7 @@ from doctor.facts.memory import Memory
 from doctor.facts.overrides import Overrides
 from doctor.facts.pending import Pending
 from doctor.facts.platform import Platform
+from doctor.facts.support import Support
 from doctor.facts.target import TargetFacts
 from doctor.facts.units import Units
 
@@ -55,6 +59,10 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
         "memory": frozenset(Memory._fields),
         "firmware": frozenset(Firmware._fields),
         "overrides": frozenset(Overrides._fields),
+        "acpi": frozenset(Acpi._fields),
+        "support": frozenset(Support._fields),
+        "host_dma": frozenset(HostDma._fields),
+        "given": frozenset(Given.SHOWN),
     }
     groups.update({name: frozenset() for name in Host.SHOWN if name not in groups})
     return groups

@@ -1,53 +1,26 @@
-"""Compiles `rules/` to plain data: messages, rules, platforms. Cases are left behind.
+"""Compiles `rules/` to plain data: messages, rules, platforms, profiles. Cases are left behind.
 
 Imported when the wheel is built, when a checkout's cache is stale, and by lint and tests; never by a
-check whose knowledge is compiled already.
+check whose knowledge is compiled already. What a file may hold is said by the schemas of `rules/schema/`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from doctor.knowledge.document import Document, Fault, KnowledgeError, Trail, read
 from doctor.knowledge.lower import ExpressionError, lower, lower_text
+from doctor.knowledge.profiles import compile_profiles
+from doctor.knowledge.schema import load_schema, schema_of, violations
 
+__all__ = ["KnowledgeError", "compile_folder", "compile_messages", "compile_rule", "compile_rules", "write"]
 FORMAT = 1
-STATUSES = ("pass", "fail", "unknown", "not-applicable")
-KINDS = ("state", "symptom")
-SCOPES = ("host", "target", "event")
-SEVERITIES = ("blocker", "risk", "advice")
-KEYS = frozenset(
-    [
-        "id",
-        "title",
-        "problem",
-        "scope",
-        "kind",
-        "severity",
-        "when",
-        "pass",
-        "fail",
-        "events",
-        "where",
-        "statuses",
-        "after",
-        "why",
-        "detail",
-        "remedy",
-        "references",
-        "since",
-        "until",
-        "gate",
-        "unnamed",
-        "wanted",
-        "cases",
-    ]
-)
+NOT_RULES = ("messages", "platforms", "parameters", "profiles")  # folders that hold other knowledge
+NESTED = 2  # `each` inside `each`
 _KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims", "then", "then_text")
 # Runs of letters as doctor.facts.messages counts the words of a log.
 WORD = re.compile(r"[A-Za-z]{4,}")
@@ -55,19 +28,16 @@ _HOLE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _HOLE_KINDS = ("device", "int", "hex", "word", "text")
 
 
-class KnowledgeError(ValueError):
-    """A file of rules is wrong. The message names the file, and the line where that is known."""
-
-
 def compile_folder(rules: Path) -> dict[str, Any]:
     """Everything under the folder `rules`. Raises KnowledgeError."""
-    platforms = {path.stem: load_yaml(path) for path in sorted((rules / "platforms").glob("*.yaml"))}
+    platforms = {path.stem: load(path, rules).value for path in sorted((rules / "platforms").glob("*.yaml"))}
     return {
         "format": FORMAT,
         "messages": compile_messages(rules / "messages"),
         "rules": compile_rules(rules),
         "platforms": platforms,
-        "parameters": _merge(load_yaml(path) for path in sorted((rules / "parameters").glob("*.yaml"))),
+        "parameters": _merge(load(path, rules).value for path in sorted((rules / "parameters").glob("*.yaml"))),
+        "profiles": compile_profiles(rules / "profiles"),
     }
 
 
@@ -77,16 +47,18 @@ def write(rules: Path, target: Path) -> None:
     target.write_text(json.dumps(compile_folder(rules), ensure_ascii=False, separators=(",", ":")), "utf-8")
 
 
-def load_yaml(path: Path) -> Any:
-    """One YAML file. Raises KnowledgeError with file, line and column."""
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise KnowledgeError(f"{path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise KnowledgeError(f"{path}{place}: {getattr(error, 'problem', error)}") from None
+def load(path: Path, folder: Path | None = None) -> Document:
+    """A file of `folder`, held against its schema. Raises KnowledgeError with file, line and column."""
+    document = read(path)
+    for fault in schema_faults(document, path, folder):
+        raise KnowledgeError(document.says(fault))
+    return document
+
+
+def schema_faults(document: Document, path: Path, folder: Path | None) -> list[Fault]:
+    """What the schema of a file says against it."""
+    schema = load_schema(schema_of(path, folder))
+    return [Fault(found.trail, found.text, "", found.key) for found in violations(document.value, schema)]
 
 
 def compile_messages(folder: Path) -> list[dict[str, Any]]:
@@ -96,13 +68,22 @@ def compile_messages(folder: Path) -> list[dict[str, Any]]:
     """
     compiled = []
     for path in sorted(folder.glob("*.yaml")):
-        for entry in load_yaml(path) or ():
-            if not isinstance(entry, dict) or "event" not in entry or "lines" not in entry:
-                raise KnowledgeError(f"{path}: an entry lacks `event` or `lines`")
+        document = load(path, folder.parent)
+        for number, entry in enumerate(document.value):
             kept = {key: entry[key] for key in _KEPT if key in entry}
-            parts = [split_template(line, path) for line in entry["lines"]]
+            try:
+                parts = [_template(line, ("lines", which)) for which, line in enumerate(entry["lines"])]
+            except Fault as fault:
+                raise KnowledgeError(document.says(fault.inside(number))) from None
             compiled.append({**kept, "wordings": [[key_words(part), part] for part in parts]})
     return compiled
+
+
+def _template(line: str, trail: Trail) -> list[Any]:
+    try:
+        return split_template(line)
+    except KnowledgeError as error:
+        raise Fault(trail, str(error)) from None
 
 
 def key_words(parts: list[Any]) -> list[str]:
@@ -123,8 +104,8 @@ def key_words(parts: list[Any]) -> list[str]:
     return sorted(dict.fromkeys(found), key=lambda word: (-len(word), word))[:3]
 
 
-def split_template(line: str, path: Path = Path("template")) -> list[Any]:
-    """A template's literals and holes, in order.
+def split_template(line: str) -> list[Any]:
+    """A template's literals and holes, in order. Raises KnowledgeError.
 
     >>> split_template("{device}: BAR {bar:int}: can't reserve {region:text}")
     [['device', 'device'], ': BAR ', ['bar', 'int'], ": can't reserve ", ['region', 'text']]
@@ -136,30 +117,31 @@ def split_template(line: str, path: Path = Path("template")) -> list[Any]:
             parts.append(line[end : hole.start()])
         kind = hole.group(2) or ("device" if hole.group(1) == "device" else "word")
         if kind not in _HOLE_KINDS:
-            raise KnowledgeError(f"{path}: {line!r}: no such kind of hole: {kind}")
+            raise KnowledgeError(f"no such kind of hole: {kind} (there are {', '.join(_HOLE_KINDS)}): {line!r}")
         parts.append([hole.group(1), kind])
         end = hole.end()
     if end < len(line):
         parts.append(line[end:])
     anchor = next((part for part in parts[:2] if isinstance(part, str)), "")
     if len(anchor.strip()) < 4:
-        raise KnowledgeError(f"{path}: {line!r}: its first literal is too short to be found by")
+        raise KnowledgeError(f"its first literal is too short to be found by: {line!r}")
     return parts
 
 
 def compile_rules(folder: Path) -> list[dict[str, Any]]:
-    """The rules of `folder` (its YAML files but messages, platforms and parameters)."""
+    """The rules of `folder` (its YAML files but those of `NOT_RULES`), or of one file. Raises KnowledgeError."""
     compiled: list[dict[str, Any]] = []
-    seen: dict[str, Path] = {}
+    seen: dict[str, str] = {}
     for path in rule_files(folder):
-        for rule in rules_in(path):
-            if rule["id"] in seen:
-                raise KnowledgeError(f"{path}: {rule['id']} is defined in {seen[rule['id']]} already")
-            seen[rule["id"]] = path
+        document = load(path, folder)
+        for number, rule in enumerate(document.value):
             try:
                 compiled.append(compile_rule(rule))
-            except (ExpressionError, KnowledgeError, KeyError, TypeError, AttributeError) as error:
-                raise KnowledgeError(f"{path}: {rule['id']}: {error}") from None
+                if rule["id"] in seen:
+                    raise Fault(("id",), f"{rule['id']} is defined in {seen[rule['id']]} already")
+            except Fault as fault:
+                raise KnowledgeError(document.says(fault.inside(number))) from None
+            seen[rule["id"]] = f"{path}:{document.place((number, 'id'))[0]}"
     return compiled
 
 
@@ -174,116 +156,125 @@ def _merge(parts: Iterable[dict[str, list[Any]]]) -> dict[str, list[Any]]:
 
 def rules_in(path: Path) -> list[dict[str, Any]]:
     """The rules of one file as they are written. Raises KnowledgeError."""
-    loaded = load_yaml(path)
-    if not isinstance(loaded, list):
-        raise KnowledgeError(f"{path}: a list of rules is wanted")
-    for rule in loaded:
-        if not isinstance(rule, dict) or not isinstance(rule.get("id"), str):
-            raise KnowledgeError(f"{path}: a rule lacks its id")
-    return loaded
+    rules: list[dict[str, Any]] = load(path).value
+    return rules
 
 
 def rule_files(folder: Path) -> list[Path]:
     """The files that hold rules, in order; `folder` may be one file."""
     if folder.is_file():
         return [folder]
-    skip = ("messages", "platforms", "parameters")
-    return sorted(p for p in folder.rglob("*.yaml") if p.relative_to(folder).parts[0] not in skip)
+    return sorted(p for p in folder.rglob("*.yaml") if p.relative_to(folder).parts[0] not in NOT_RULES)
 
 
-def compile_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """One rule with its expressions lowered. Raises ExpressionError, KnowledgeError, KeyError."""
-    for key in rule:
-        if key not in KEYS:
-            raise KnowledgeError(f"no such key: {key}")
-    kind = rule.get("kind", "state")
-    if not any(key in rule for key in ("pass", "fail", "events")):
-        raise KnowledgeError("it needs `pass`, `fail` or `events`")
+def compile_rule(rule: dict[str, Any], faults: list[Fault] | None = None) -> dict[str, Any]:
+    """One rule with its expressions lowered. Raises Fault.
+
+    With `faults`, wrong expressions are gathered there, and each is taken for false.
+    """
+    schema = load_schema("rules")
+    for wrong in violations(rule, schema["$defs"]["rule"], schema):
+        raise Fault(wrong.trail, wrong.text, "", wrong.key)
+    lowering = _Lowering(faults)
     detail = rule.get("detail") or {}
-    _closed(rule, kind, detail)
     return {
         "id": rule["id"],
         "title": rule["title"],
         "problem": rule.get("problem") or rule["title"],
         "scope": rule.get("scope", "host"),
-        "kind": kind,
-        "severity": _choices(rule["severity"], "is", lambda value: value),
-        "when": _condition(rule.get("when")),
-        "pass": _condition(rule.get("pass")),
-        "fail": _condition(rule.get("fail")),
+        "kind": rule.get("kind", "state"),
+        "severity": lowering.choices(rule["severity"], "is", ("severity",), lambda value, trail: value),
+        **{key: lowering.condition(rule.get(key), (key,)) for key in ("when", "pass", "fail", "where")},
         "events": rule.get("events") or [],
-        "where": _condition(rule.get("where")),
         "after": rule.get("after") or [],
         "gate": bool(rule.get("gate")),
         "unnamed": bool(rule.get("unnamed")),
+        "on_request": bool(rule.get("on_request")),
         "why": " ".join(str(rule.get("why", "")).split()),
-        "detail": {status: _choices(text, "text", _text) for status, text in detail.items()},
-        "remedy": [_remedy(step) for step in rule.get("remedy") or ()],
+        "detail": {
+            status: lowering.choices(text, "text", ("detail", status), lowering.text) for status, text in detail.items()
+        },
+        "remedy": [lowering.remedy(step, ("remedy", number)) for number, step in enumerate(rule.get("remedy") or ())],
         "references": rule.get("references") or [],
         "wanted": rule.get("wanted") or [],
         "statuses": rule.get("statuses") or [],
     }
 
 
-def _closed(rule: dict[str, Any], kind: str, detail: dict[str, Any]) -> None:
-    """Refuses what is not on the closed lists. Raises KnowledgeError."""
-    severities = rule["severity"]
-    given = [item["is"] for item in severities] if isinstance(severities, list) else [severities]
-    checks = (
-        ("severity", given, SEVERITIES),
-        ("kind", [kind], KINDS),
-        ("scope", [rule.get("scope", "host")], SCOPES),
-        ("status", [*(rule.get("statuses") or ()), *detail], STATUSES),
-    )
-    for name, values, allowed in checks:
-        for value in values:
-            if value not in allowed:
-                raise KnowledgeError(f"no such {name}: {value} (there are {', '.join(allowed)})")
+class _Lowering:
+    """Lowers a rule's expressions; what is wrong is raised, or gathered in `faults`."""
+
+    def __init__(self, faults: list[Fault] | None) -> None:
+        self._faults = faults
+
+    def _wrong(self, fault: Fault) -> list[Any]:
+        if self._faults is None:
+            raise fault
+        self._faults.append(fault)
+        return ["const", False]
+
+    def condition(self, value: Any, trail: Trail, depth: int = 0) -> Any:
+        """An expression, or YAML that combines expressions: each/all/any, and, or, not."""
+        if value is None:
+            return None
+        if isinstance(value, bool):
+            return ["const", value]
+        if isinstance(value, str):
+            return self._expression(value, trail)
+        if "each" in value:
+            if depth >= NESTED:
+                return self._wrong(Fault(trail, f"more than {NESTED} `each` inside one another", "", True))
+            name, _, items = (part.strip() for part in value["each"].partition(" in "))
+            how = "all" if "all" in value else "any"
+            body = self.condition(value[how], (*trail, how), depth + 1)
+            return ["every" if how == "all" else "some", name, self._expression(items, (*trail, "each")), body]
+        how = next(iter(value))
+        if how == "not":
+            return ["not", self.condition(value["not"], (*trail, "not"), depth)]
+        return [how, *(self.condition(one, (*trail, how, at), depth) for at, one in enumerate(value[how]))]
+
+    def _expression(self, text: str, trail: Trail) -> list[Any]:
+        try:
+            lowered = lower(text)
+        except ExpressionError as error:
+            return self._wrong(Fault(trail, str(error), error.needle))
+        if _holds(lowered, "if"):
+            # It takes what is unknown for false, which suits a text and no judgement.
+            return self._wrong(Fault(trail, "`if` belongs in texts; a condition says it with and, or, not", "if"))
+        return lowered
+
+    def text(self, value: Any, trail: Trail) -> list[Any]:
+        """A text with holes."""
+        try:
+            return lower_text(" ".join(str(value).split()))
+        except ExpressionError as error:
+            return self._wrong(Fault(trail, str(error), error.needle))
+
+    def choices(self, value: Any, key: str, trail: Trail, convert: Callable[[Any, Trail], Any]) -> list[Any]:
+        """A value, or a list of {when, KEY}: pairs of condition (None: always) and converted value."""
+        if not isinstance(value, list):
+            return [[None, convert(value, trail)]]
+        return [
+            [self.condition(one.get("when"), (*trail, at, "when")), convert(one[key], (*trail, at, key))]
+            for at, one in enumerate(value)
+        ]
+
+    def remedy(self, step: dict[str, Any], trail: Trail) -> dict[str, Any]:
+        """One remedy: its condition and its structured step, every text of it lowered."""
+        body = {key: self.deep(value, (*trail, key)) for key, value in step.items() if key != "when"}
+        return {"when": self.condition(step.get("when"), (*trail, "when")), "step": body}
+
+    def deep(self, value: Any, trail: Trail) -> Any:
+        """Lowers every string inside a structure; {"text": parts} marks them."""
+        if isinstance(value, str):
+            return {"text": self.text(value, trail)} if "{{" in value else value
+        if isinstance(value, list):
+            return [self.deep(item, (*trail, at)) for at, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self.deep(item, (*trail, key)) for key, item in value.items()}
+        return value
 
 
-def _condition(value: Any) -> Any:
-    """An expression, or YAML that combines expressions: each/all/any, and, or, not."""
-    if value is None:
-        return None
-    if isinstance(value, (bool, int)):
-        return ["const", value]
-    if isinstance(value, str):
-        return lower(value)
-    if "each" in value:
-        name, _, items = str(value["each"]).partition(" in ")
-        how = "all" if "all" in value else "any"
-        return ["every" if how == "all" else "some", name.strip(), lower(items), _condition(value[how])]
-    for key in ("and", "or"):
-        if key in value:
-            return [key, *(_condition(item) for item in value[key])]
-    if "not" in value:
-        return ["not", _condition(value["not"])]
-    raise KnowledgeError(f"not a condition: {value}")
-
-
-def _text(value: Any) -> list[Any]:
-    return lower_text(" ".join(str(value).split()))
-
-
-def _choices(value: Any, key: str, convert: Any) -> list[Any]:
-    """A value, or a list of {when, KEY}: pairs of condition (None: always) and converted value."""
-    if isinstance(value, list):
-        return [[_condition(item.get("when")), convert(item[key])] for item in value]
-    return [[None, convert(value)]]
-
-
-def _remedy(step: dict[str, Any]) -> dict[str, Any]:
-    """One remedy: its condition and its structured step, every text of it lowered."""
-    body = {key: _deep(value) for key, value in step.items() if key != "when"}
-    return {"when": _condition(step.get("when")), "step": body}
-
-
-def _deep(value: Any) -> Any:
-    """Lowers every string inside a structure; {"text": parts} marks them."""
-    if isinstance(value, str):
-        return {"text": lower_text(" ".join(value.split()))} if "{{" in value else value
-    if isinstance(value, list):
-        return [_deep(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _deep(item) for key, item in value.items()}
-    return value
+def _holds(node: list[Any], name: str) -> bool:
+    """Whether a lowered expression holds an operation."""
+    return node[0] == name or any(_holds(part, name) for part in node if isinstance(part, list))

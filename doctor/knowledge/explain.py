@@ -19,7 +19,19 @@ def listing(extra: str | None = None) -> str:
     """All checks, a line each: id, severity, scope, title."""
     rules = load(extra)["rules"]
     width = max(len(rule["id"]) for rule in rules)
-    return "\n".join(f"{rule['id']:{width}}  {_severity(rule):8}  {rule['scope']:6}  {rule['title']}" for rule in rules)
+    return "\n".join(
+        f"{rule['id']:{width}}  {_severity(rule):8}  {rule['scope']:6}  {rule['title']}"
+        + (" (on request of a profile)" if rule["on_request"] else "")
+        for rule in rules
+    )
+
+
+def profiles(extra: str | None = None) -> str:
+    """All profiles: name, title, who should take it."""
+    known = load(extra)["profiles"]
+    return "\n\n".join(
+        f"{profile['id']}: {profile['title']}\n{indent(fill(profile['for'], 88), '  ')}" for profile in known.values()
+    )
 
 
 def explain(check: str, extra: str | None = None) -> str:
@@ -38,7 +50,7 @@ def explain(check: str, extra: str | None = None) -> str:
     rule = rules[check]
     parts = [
         f"{rule['id']}: {rule['title']}",
-        _section("Asks about", _SCOPES[rule["scope"]] + f". Severity: {_severity(rule)}."),
+        _section("Asks about", _SCOPES[rule["scope"]] + f". Severity: {_severity(rule)}." + _on_request(rule, extra)),
         _section("Why", rule["why"]),
         "How it is judged\n" + _judged(rule),
         _section(
@@ -54,6 +66,14 @@ def explain(check: str, extra: str | None = None) -> str:
 
 def _section(title: str, text: str) -> str:
     return f"{title}\n{indent(fill(text, 88), '  ')}"
+
+
+def _on_request(rule: dict[str, Any], extra: str | None) -> str:
+    """Which profiles ask for a rule that is made on request only."""
+    if not rule["on_request"]:
+        return ""
+    asking = [one["id"] for one in load(extra)["profiles"].values() if rule["id"] in (*one["with"], *one["only"])]
+    return f" Made only under a profile that asks for it ({', '.join(asking) or 'none of the built-in ones'})."
 
 
 def _severity(rule: dict[str, Any]) -> str:

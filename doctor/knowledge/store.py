@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Plain strings and os.path: importing pathlib costs a tenth of a whole check.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 SHIPPED = PACKAGE + "/data/rules.json"
+COMPILER = ("compile.py", "lower.py", "profiles.py")  # of this folder: what makes the compiled knowledge
 CHECKOUT = os.path.dirname(PACKAGE) + "/rules"  # noqa: PTH120
 
 
@@ -34,7 +35,8 @@ def _in_checkout() -> bool:
 def load(extra: str | None = None) -> dict[str, Any]:
     """The compiled knowledge; `extra` names a file or folder with rules of the user's own, which add to it.
 
-    A rule of `extra` replaces one with the same id. Raises `doctor.knowledge.compile.KnowledgeError`.
+    A rule of `extra` replaces one with the same id, as does a profile of its folder `profiles`. Raises
+    `doctor.knowledge.compile.KnowledgeError`.
     """
     known = _base()
     if extra is None:
@@ -42,13 +44,14 @@ def load(extra: str | None = None) -> dict[str, Any]:
     from pathlib import Path
 
     from doctor.knowledge.compile import KnowledgeError, compile_rules
+    from doctor.knowledge.profiles import compile_profiles
 
     path = Path(extra)
     if not path.exists():
         raise KnowledgeError(f"{extra}: no such file or folder of rules")
     own = {rule["id"]: rule for rule in compile_rules(path)}
     rules = [own.pop(rule["id"], rule) for rule in known["rules"]] + list(own.values())
-    return {**known, "rules": rules}
+    return {**known, "rules": rules, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
 
 
 def _base() -> dict[str, Any]:
@@ -76,7 +79,7 @@ def _fresh() -> bool:
     # The time of a change counts too: a file may be replaced by one with an older date.
     return all(max(status.st_mtime_ns, status.st_ctime_ns) < compiled for status in _statuses(CHECKOUT)) and all(
         os.stat(f"{PACKAGE}/knowledge/{name}").st_mtime_ns < compiled  # noqa: PTH116
-        for name in ("compile.py", "lower.py")
+        for name in COMPILER
     )
 
 
@@ -105,7 +108,7 @@ def _fingerprint(folder: Path) -> str:
     digest = sha256()
     sources = [Path(root) / name for root, _, names in os.walk(folder) for name in names if name.endswith(".yaml")]
     here = Path(__file__).parent
-    for path in [*sorted(sources), here / "compile.py", here / "lower.py"]:
+    for path in [*sorted(sources), *(here / name for name in COMPILER)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:24]
 

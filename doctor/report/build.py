@@ -25,6 +25,7 @@ def build(
     plan: Plan,
     harmless: list[tuple[Source, str]],
     version: str,
+    profile: str = "passthrough",
 ) -> Report:
     """The report. `remedies` are those of `diagnosis.findings`, in the same order."""
     evidence = host.evidence
@@ -34,7 +35,7 @@ def build(
         "tool": {"name": "passdoctor", "version": version},
         "subject": {"kind": evidence.kind, "source": evidence.source, "collected_at": evidence.collected_at},
         "platform": _platform(host),
-        "profile": "passthrough",
+        "profile": profile,
         "summary": _summary(diagnosis),
         "targets": [
             {"address": t.address, "because": t.because, "confidence": "weak" if t.weak else "strong"}
@@ -82,7 +83,7 @@ def _cite(source: Source) -> Citation:
 
 
 def _check(found: Finding, remedies: list[Remedy]) -> Check:
-    return {
+    check: Check = {
         "id": found.check,
         "device": found.device,
         "status": found.status,
@@ -96,6 +97,10 @@ def _check(found: Finding, remedies: list[Remedy]) -> Check:
         "remedy": remedies,
         "references": list(found.references),
     }
+    if found.waived is not None:
+        owed = found.waived
+        check["waiver"] = {"reason": owed.reason, "owner": owed.owner, "expires": owed.expires}
+    return check
 
 
 def _wanted(found: Finding) -> list[Wanted]:
@@ -119,7 +124,14 @@ def headline(diagnosis: Diagnosis) -> str:
     names = ", ".join(target.address.removeprefix("0000:") for target in diagnosis.targets[:3])
     names += ", …" if len(diagnosis.targets) > 3 else ""
     if diagnosis.verdict == "ready":
-        return f"{names} can be given to a guest" if names else "This host can give devices to guests"
+        waived = [found for found in diagnosis.findings if found.status == "waived"]
+        besides = f"{len(waived)} failure{'s are' if len(waived) > 1 else ' is'} waived"
+        if any(found.severity == "blocker" for found in waived):
+            # Whether it works with that in the way, a waiver does not say.
+            about = f"giving {names} to a guest" if names else "giving devices of this host to guests"
+            return f"Nothing but what is waived stands against {about} ({besides})"
+        ready = f"{names} can be given to a guest" if names else "This host can give devices to guests"
+        return f"{ready} ({besides})" if waived else ready
     if diagnosis.verdict == "undetermined":
         about = f"whether {names} can be given to a guest" if names else "whether this host can give devices to guests"
         missing = sum(1 for found in diagnosis.findings if found.status == "unknown")

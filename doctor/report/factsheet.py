@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from doctor.evidence.types import Evidence, Piece, Source
     from doctor.facts.sheet import Row, Sheet
 
+_MEMORY = ("start", "end", "base", "limit")
 _SHOWN = 3  # sources of a fact in the text; JSON holds all
 
 
@@ -85,10 +86,15 @@ def _name(row: Row) -> str:
 def _value(value: Any) -> str:
     """A value in words that cannot be taken for another's."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_value(one)}" for key, one in value.items()) or "yes"
+        return ", ".join(f"{key} {_part(key, one)}" for key, one in value.items()) or "yes"
     if isinstance(value, list):
         return ", ".join(_value(one) for one in value) or "none"
     return {True: "yes", False: "no", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _part(name: str, value: Any) -> str:
+    """A member's value; what is an address of memory in hexadecimal, as every other tool shows it."""
+    return f"{value:#x}" if name in _MEMORY and isinstance(value, int) else _value(value)
 
 
 def _cite(source: Source) -> str:

@@ -37,7 +37,7 @@ class Tool(TypedDict):
 
 
 class Subject(TypedDict):
-    """What was examined. kind: host, bundle, directory, sosreport or paste."""
+    """What was examined. kind: host, bundle, directory, sosreport, diagnostics or paste."""
 
     kind: str
     source: str
@@ -88,7 +88,21 @@ class Cause(TypedDict):
     explains: list[Explained]
 
 
-class Check(TypedDict):
+class Waiver(TypedDict):
+    """Who answers for a failure, why, and until which day, YYYY-MM-DD."""
+
+    reason: str
+    owner: str
+    expires: str
+
+
+class _Waived(TypedDict, total=False):
+    """What a check has only if it is waived."""
+
+    waiver: Waiver
+
+
+class Check(_Waived):
     """One finding. status: pass, fail, unknown, not-applicable, waived; severity: blocker, risk, advice."""
 
     id: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from doctor.later import later
 
-_NAME = re.compile(r"`([^`]+)`")
+_NAME = later(r"`([^`]+)`")
 
 
 def spans(text: str) -> list[tuple[bool, str]]:

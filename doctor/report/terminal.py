@@ -40,6 +40,7 @@ _LINES = 4  # evidence lines that a cause shows
 _LINE_LENGTH = 300
 _OTHERS = 8  # devices that are no targets
 _IN = 3
+_USUAL = "passthrough"  # the profile that nobody has to name
 
 
 def render(report: Report, *, width: int | None = None, colour: bool | None = None) -> str:
@@ -49,21 +50,23 @@ def render(report: Report, *, width: int | None = None, colour: bool | None = No
     `NO_COLOR` is not set. What goes to a file should say `colour=False`.
     """
     view = arrange(report)
-    page = Page(_width() if width is None else width, _wants_colour() if colour is None else colour)
+    page = Page(screen_width() if width is None else width, wants_colour() if colour is None else colour)
     printer = _Printer(view, page, Words())
     for section in (printer.head, printer.causes, printer.rest_of_plan, printer.unknowns, printer.rest):
         section()
     return page.text()
 
 
-def _width() -> int:
+def screen_width() -> int:
+    """The terminal's width in cells, 80 where there is none."""
     try:
         return int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns or 80)
     except (OSError, ValueError, AttributeError):
         return 80
 
 
-def _wants_colour() -> bool:
+def wants_colour() -> bool:
+    """Whether standard output is a terminal whose user did not refuse colours."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return sys.stdout is not None and sys.stdout.isatty()
@@ -98,6 +101,8 @@ class _Printer:
         known = (system["distribution"], system["kernel"], system["bootloader"], system["board"])
         parts = [f"{words('kind-' + subject['kind'])} {subject['source']}".strip(), *filter(None, known)]
         self.page.told((words("input"), "bold"), ": " + " · ".join(dict.fromkeys(parts)))
+        if self.report["profile"] != _USUAL:
+            self.page.told((words("profile"), "bold"), f": {self.report['profile']}")
 
     def target(self, address: str, row: Device | None, because: str, confidence: str) -> None:
         words = self.words
@@ -223,11 +228,11 @@ class _Printer:
         """Everything else, a line each."""
         words, page, report = self.words, self.page, self.report
         page.heading(words("rest"))
-        for status in ("pass", "waived"):
-            checks = self.view.by_status[status]
-            if checks:
-                names = "; ".join(map(self.name, checks))
-                page.told(words("count-" + status, count=len(checks)) + f": {names}.", indent=_IN, first="-")
+        checks = self.view.by_status["pass"]
+        if checks:
+            names = "; ".join(map(self.name, checks))
+            page.told(words("count-pass", count=len(checks)) + f": {names}.", indent=_IN, first="-")
+        self.waived()
         skipped = len(self.view.by_status["not-applicable"])
         if skipped:
             page.told(words("count-not-applicable", count=skipped) + ".", indent=_IN, first="-")
@@ -242,6 +247,18 @@ class _Printer:
             page.told(f"{words('contradiction')}: {each['fact']} ({cited}). {taken}", indent=_IN, first="-")
         for note in report["notes"]:
             page.told(note, indent=_IN, first="-")
+
+    def waived(self) -> None:
+        """The failures that somebody answers for, with who and why."""
+        checks = self.view.by_status["waived"]
+        if checks:
+            names = "; ".join(self.name(check) for check in checks if "waiver" not in check)
+            told = self.words("count-waived", count=len(checks)) + ": " + (names + "." if names else "")
+            self.page.told(told, indent=_IN, first="-")
+        for check in checks:
+            if "waiver" in check:
+                told = self.words("waived", **check["waiver"])
+                self.page.told((self.name(check), "bold"), f": {told}", indent=_IN + 4, first=" " * (_IN + 2) + "~")
 
     def devices(self) -> None:
         """A line for each device that might be passed on next."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts.modprobe import ids as effective_ids
 from doctor.facts.modprobe import plain
+from doctor.later import later
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, verify_of
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from doctor.treatment.steps import Ask
 
 _PLACES = "/etc/modules /etc/modules-load.d /etc/initramfs-tools/modules /etc/mkinitcpio.conf /etc/dracut.conf.d"
-_ADDRESS = re.compile(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII)
-_ARRAY = re.compile(r"(\s*[A-Za-z_]+\+?=)([(\"'])([^)\"'#]*)([)\"'])(.*)", re.ASCII)
+_ADDRESS = later(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.ASCII)
+_ARRAY = later(r"(\s*[A-Za-z_]+\+?=)([(\"'])([^)\"'#]*)([)\"'])(.*)", re.ASCII)
 
 
 class Desk(NamedTuple):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from doctor.later import later
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -26,16 +28,16 @@ _PATTERNS = {
     "uuid": r"[0-9A-Za-z-]{4,64}",
     "setting": r"[a-z0-9_]{1,40}",
 }
-_COMPILED = {kind: re.compile(pattern, re.ASCII) for kind, pattern in _PATTERNS.items()}
-_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII)
-_HOLE = re.compile(r"\{([a-z_]{1,30})\}")
-_COMMENT_TAIL = re.compile(r"\s*(?:#[A-Za-z0-9 _.,:=/@+%()-]*)?", re.ASCII)
+_COMPILED = {kind: later(pattern, re.ASCII) for kind, pattern in _PATTERNS.items()}
+_PLAIN = later(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII)
+_HOLE = later(r"\{([a-z_]{1,30})\}")
+_COMMENT_TAIL = later(r"\s*(?:#[A-Za-z0-9 _.,:=/@+%()-]*)?", re.ASCII)
 # Marks that change the direction or the visibility of the text around them.
-_INVISIBLE = re.compile(
+_INVISIBLE = later(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 # The collector's stand-ins, in doctor/collect/redact.py: recognisable by its own promise.
-_STAND_IN = re.compile(
+_STAND_IN = later(
     r"facade|FA7D-|(?:host|user)-[0-9a-f]{6}|REDACTED|SN-[0-9A-F]{6}|02:fa:ce:|198\.1[89]\.|2001:db8:|\.2000-01\.example",
     re.ASCII | re.IGNORECASE,
 )

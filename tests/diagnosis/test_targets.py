@@ -151,6 +151,29 @@ def test_a_bound_driver_and_an_override(knowledge: dict[str, Any]) -> None:
     assert addresses(find(host(knowledge, {"cmd/lspci-nnk": stub}), ())) == [FIRST]
 
 
+SCRIPT = """#!/bin/sh
+for DEV in 0000:0a:00.0 0000:0a:00.1; do
+    echo "vfio-pci" > /sys/bus/pci/devices/$DEV/driver_override
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("etc/initramfs-tools/scripts/init-top/vfio.sh", SCRIPT, [SECOND, SECOND_AUDIO]),
+        ("etc/driverctl.d/0000:0a:00.0", "vfio-pci", [SECOND]),
+        ("etc/initramfs-tools/scripts/init-top/vfio.sh", SCRIPT.replace("vfio-pci", "nvidia"), []),
+        # A hook binds when its guest starts: its guest's configuration says so, and for whom.
+        ("etc/libvirt/hooks/qemu", SCRIPT, []),
+    ],
+)
+def test_a_script_that_binds_by_address(path: str, text: str, expected: list[str], knowledge: dict[str, Any]) -> None:
+    found = find(host(knowledge, {"cmd/lspci-nnk": LISTING, path: text}), ())
+    assert addresses(found) == expected
+    assert all(path in target.because for target in found)
+
+
 def test_a_bridge_on_vfio_is_no_target(knowledge: dict[str, Any]) -> None:
     text = "00:01.0 PCI bridge [0604]: Intel [8086:460d]\n\tKernel driver in use: vfio-pci\n"
     assert find(host(knowledge, {"cmd/lspci-nnk": text}), ()) == []

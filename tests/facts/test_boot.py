@@ -162,3 +162,140 @@ def test_bls_entries_are_the_configuration_where_grub_reads_them() -> None:
     assert found.bls.value is True
     assert found.configured.value[-1] == "intel_iommu=on"
     assert [line.in_use for line in found.lines] == [None, True]
+
+
+EL8 = {
+    "etc/os-release": 'ID="rhel"\nVERSION_ID="8.9"',
+    "proc/cmdline": "BOOT_IMAGE=(hd0,gpt2)/vmlinuz-4.18.0-513.el8.x86_64 root=/dev/sda3 ro",
+    "etc/default/grub": 'GRUB_CMDLINE_LINUX="crashkernel=auto"\nGRUB_ENABLE_BLSCFG=true\n',
+    "boot/loader/entries/a-4.18.0-513.el8.x86_64.conf": "options $kernelopts $tuned_params iommu=pt\n",
+    "boot/grub2/grubenv": "# GRUB Environment Block\nkernelopts=root=/dev/sda3 ro intel_iommu=on\nboot_success=0\n####",
+}
+
+
+def test_kernelopts_come_from_the_environment_block() -> None:
+    found = boot(EL8)
+    assert found.configured.value == ("root=/dev/sda3", "ro", "intel_iommu=on", "iommu=pt")
+    assert [line.in_use for line in found.lines if line.path == "boot/grub2/grubenv"] == [True]
+    lost = boot({path: text for path, text in EL8.items() if "grubenv" not in path})
+    assert lost.configured.value == ("crashkernel=auto",)
+    assert lost.configured.weak
+
+
+def test_the_default_entry() -> None:
+    entries = {
+        f"boot/loader/entries/{name}.conf": f"options {name}"
+        for name in ("m-6.8.9", "m-6.8.10", "m-0-rescue-9", "z-fallback")
+    }
+    grub = {"proc/cmdline": "BOOT_IMAGE=(hd0)/vmlinuz", "etc/default/grub": "GRUB_ENABLE_BLSCFG=true"}
+    assert boot({**grub, **entries}).configured.value == ("m-6.8.10",)
+    newest = {path: text for path, text in entries.items() if "z-" not in path}
+    assert boot({**grub, **newest}).configured.value == ("m-6.8.10",)
+    saved = boot({**grub, **newest, "boot/grub2/grubenv": "saved_entry=m-6.8.9\n"})
+    assert saved.configured.value == ("m-6.8.9",)
+    sd = {"proc/cmdline": "initrd=\\x root=1", "boot/loader/loader.conf": "timeout 3\ndefault m-6.8.9*\n"}
+    assert boot({**sd, **newest}).configured.value == ("m-6.8.9",)
+
+
+def test_the_last_word_on_bls() -> None:
+    text = 'GRUB_ENABLE_BLSCFG=true\n# GRUB_ENABLE_BLSCFG=true\nGRUB_ENABLE_BLSCFG="false"\n'
+    assert boot({"etc/default/grub": text}).bls.value is False
+
+
+def test_a_menu_that_nobody_generated_again() -> None:
+    pieces = {
+        "proc/cmdline": "BOOT_IMAGE=/boot/vmlinuz-6.8.0-31-generic root=/dev/sda2 ro quiet",
+        "etc/os-release": "ID=ubuntu",
+        "etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on $vt_handoff"\n',
+        "boot/grub/grub.cfg": "\tlinux\t/boot/vmlinuz-6.8.0-31-generic root=/dev/sda2 ro  quiet\n"
+        "\t\tlinux\t/boot/vmlinuz-6.8.0-31-generic root=/dev/sda2 ro single",
+    }
+    found = boot(pieces)
+    assert found.stale.value == ("intel_iommu=on",)
+    assert [source.path for source in found.stale.sources] == ["etc/default/grub", "boot/grub/grub.cfg"]
+    assert [menu.words[-1] for menu in found.menu] == ["quiet", "single"]
+    fresh = boot({**pieces, "boot/grub/grub.cfg": "linux /vmlinuz root=/dev/sda2 quiet intel_iommu=on"})
+    assert fresh.stale.value == ()
+    assert not boot({path: text for path, text in pieces.items() if "cfg" not in path}).stale.known
+
+
+@pytest.mark.parametrize(
+    ("program", "loader", "weak"),
+    [
+        ("\\EFI\\systemd\\systemd-bootx64.efi", "systemd-boot", False),
+        ("\\EFI\\debian\\shimx64.efi", "grub", True),
+        ("\\EFI\\proxmox\\grubx64.efi", "grub", False),
+        ("/\\EFI\\refind\\refind_x64.efi", "refind", False),
+        ("\\EFI\\limine\\limine_x64.efi", "limine", False),
+        ("\\EFI\\Linux\\arch-linux.efi", "uki", False),
+    ],
+)
+def test_the_program_of_the_current_boot_entry(program: str, loader: str, weak: bool) -> None:
+    text = "BootCurrent: 0004\nTimeout: 0\nBoot0001* Other\tHD(1)/File(\\EFI\\x\\grubx64.efi)\n"
+    text += f"Boot0004* My\tHD(1)/File({program})"
+    found = boot({"cmd/efibootmgr": text})
+    assert (found.loader.value, found.loader.weak) == (loader, weak)
+    assert [source.line for source in found.loader.sources] == [1, 4]
+    assert found.uefi.value is True
+
+
+def test_the_fallback_program_may_be_any_loaders() -> None:
+    assert not boot({"cmd/efibootmgr": "BootCurrent: 0000\nBoot0000* x\tFile(\\EFI\\BOOT\\BOOTX64.EFI)"}).loader.known
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "loader"),
+    [
+        ("BOOT_IMAGE=/ostree/x/vmlinuz root=1 ostree=/ostree/boot.1/x", "rpm-ostree"),
+        ("BOOT_IMAGE=vmlinuz-lts root=1 modules=sd-mod", "extlinux"),
+        ("initrd=\\EFI\\nixos\\x init=/nix/store/x/init", "nixos"),
+    ],
+)
+def test_loaders_by_the_running_command_line(cmdline: str, loader: str) -> None:
+    assert boot({"proc/cmdline": cmdline}).loader.value == loader
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ({"boot/extlinux/extlinux.conf": "DEFAULT a\nLABEL b\n APPEND x\nLABEL a\n APPEND root=1 iommu=pt",
+          "proc/cmdline": "BOOT_IMAGE=vmlinuz root=1"}, ("root=1", "iommu=pt")),
+        ({"boot/extlinux/extlinux.conf": "LABEL a\n APPEND root=1\n",
+          "etc/update-extlinux.conf": 'default_kernel_opts="quiet iommu=pt"\n',
+          "proc/cmdline": "BOOT_IMAGE=vmlinuz root=1"}, ("quiet", "iommu=pt")),
+        ({"etc/unraid-version": "x", "boot/syslinux/syslinux.cfg":
+          "default menu.c32\nlabel OS\n  menu default\n  append initrd=/bzroot iommu=pt\nlabel S\n append x"},
+         ("initrd=/bzroot", "iommu=pt")),
+        ({"cmd/bootctl": "Product: limine 8.0", "boot/limine.conf":
+          "/Arch\n  protocol: linux\n  cmdline: root=1 iommu=pt\n/Old\n  cmdline: root=1"}, ("root=1", "iommu=pt")),
+        ({"cmd/bootctl": "Product: limine 7", "boot/limine.cfg": ":Arch\nKERNEL_CMDLINE=root=1 rw"}, ("root=1", "rw")),
+        ({"cmd/bootctl": "Product: limine 9", "boot/limine.conf": "/A\n  cmdline: root=1",
+          "etc/default/limine": 'KERNEL_CMDLINE[default]+="quiet"\nKERNEL_CMDLINE[default]+=" iommu=pt"\n'},
+         ("quiet", "iommu=pt")),
+        ({"cmd/bootctl": "Product: rEFInd 0.14", "boot/refind_linux.conf":
+          '# x "y" "z"\n"Standard" "root=1 iommu=pt"\n"Single" "root=1 single"\n'}, ("root=1", "iommu=pt")),
+        ({"etc/NIXOS": "", "etc/nixos/configuration.nix":
+          '{ boot.kernelParams = [ "amd_iommu=on" # no\n   "iommu=pt" ];\n boot.x = [ "y" ]; }'},
+         ("amd_iommu=on", "iommu=pt")),
+        ({"run/ostree-booted": "", "boot/loader/entries/ostree-1.conf": "options root=1",
+          "boot/loader/entries/ostree-2.conf": "options root=1 iommu=pt"}, ("root=1", "iommu=pt")),
+    ],
+)  # fmt: skip
+def test_what_other_loaders_are_told(pieces: dict[str, str], words: tuple[str, ...]) -> None:
+    found = boot(pieces)
+    assert found.configured.value == words
+    assert all(line.in_use for line in found.lines)
+
+
+def test_bootcs_own_arguments() -> None:
+    kargs = 'kargs = ["iommu=pt",\n  "quiet"]\nmatch-architectures = ["x86_64"]\n'
+    (line,) = boot({"usr/lib/bootc/kargs.d/10-vfio.toml": kargs}).lines
+    assert (line.words, line.span, line.variable) == (("iommu=pt", "quiet"), 2, "kargs")
+
+
+def test_ostree_outdoes_the_loader_that_it_uses() -> None:
+    found = boot({
+        "proc/cmdline": "BOOT_IMAGE=(hd0,gpt1)/ostree/x/vmlinuz root=1 ostree=/ostree/boot.1/x",
+        "cmd/efibootmgr": "BootCurrent: 0001\nBoot0001* x\tHD(1)/File(\\EFI\\redhat\\shimx64.efi)",
+    })  # fmt: skip
+    assert (found.loader.value, found.loader.weak) == ("rpm-ostree", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import pytest
@@ -207,3 +208,28 @@ def test_a_contradiction_is_told(knowledge: dict[str, Any]) -> None:
     found = iommu(knowledge, {"cmd/dmesg": f"[ 0.3] DMAR: Initialization failed\n{DIRECTED}"})
     assert [told.fact for told in found.contradictions] == ["iommu.active"]
     assert found.active.value is True
+
+
+def dmar(flags: int) -> bytes:
+    """A table of one unit that includes all devices."""
+    unit = struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xFED90000)
+    body = struct.pack("<BB10x", 38, flags) + unit
+    head = b"DMAR" + struct.pack("<IBB6s8sI4sI", 36 + len(body), 1, 0, b"LAB", b"BENCH", 1, b"TEST", 1)
+    table = bytearray(head + body)
+    table[9] = -sum(table) & 0xFF
+    return bytes(table)
+
+
+@pytest.mark.parametrize(
+    ("flags", "chips", "expected"),
+    [
+        (0, "", False),  # the firmware says that interrupts must not be remapped
+        (1, "", None),  # it says they may be: that proves nothing of the kernel
+        (0, "  24:   0   IR-PCI-MSI-0000:00:1c.0    0-edge  PCIe PME", True),  # what the kernel did is stronger
+    ],
+)
+def test_the_firmwares_word_on_interrupt_remapping(flags: int, chips: str, expected: bool | None) -> None:
+    pieces = [Piece("sys/firmware/acpi/tables/DMAR", "", "d", None, binary=dmar(flags))]
+    pieces += [Piece("proc/interrupts", chips, "d")] if chips else []
+    remapped = Host(Evidence("directory", "d", pieces), load(None)).iommu.remapped
+    assert (remapped.value if remapped.known else None) is expected

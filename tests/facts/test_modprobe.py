@@ -88,3 +88,36 @@ def test_malformed_ids() -> None:
     assert parse_id("10de:") is None
     assert parse_id("10de:2203:1:2:3:4:5") is None
     assert parse_id("１0de:2203") is None
+
+
+def test_quoted_options() -> None:
+    found = modprobe({"etc/modprobe.d/v.conf": 'options vfio-pci ids="10de:2203,10de:1aef" disable_vga\n'})
+    assert found.option("vfio-pci", "ids").value == "10de:2203,10de:1aef"
+    assert found.option("vfio-pci", "disable_vga").value is True
+    assert [one.text for one in ids(found, ()).value] == ["10de:2203", "10de:1aef"]
+
+
+def test_a_comment_that_is_continued_hides_the_next_line() -> None:
+    assert not modprobe({"etc/modprobe.d/v.conf": "# note \\\noptions vfio-pci ids=1:2\n"}).entries
+
+
+def test_install_lines_that_put_nothing_in_a_modules_place() -> None:
+    found = modprobe(
+        {"etc/modprobe.d/a.conf": "install vfio-pci /bin/false\ninstall nouveau modprobe x\n"}, complete=True
+    )
+    assert found.blocked("vfio_pci").value is True
+    assert found.blocked("vfio_pci").sources[0].line == 1
+    assert found.blocked("nouveau").value is False
+    assert found.blocked("nvidia").value is False
+    assert not modprobe({}).blocked("vfio_pci").known
+
+
+def test_files_that_modprobe_passes_over() -> None:
+    found = modprobe({
+        "etc/modprobe.d/": "vfio\nvfio.conf\nold.conf.bak\nREADME\nx.conf~\ny.conf.dpkg-old\n",
+        "etc/modprobe.d/vfio.conf": "options vfio-pci ids=1:2",
+        "etc/modprobe.d/gpu.conf.txt": "blacklist nouveau",
+    })  # fmt: skip
+    assert [source.text for source in found.unread] == ["etc/modprobe.d/vfio", "etc/modprobe.d/gpu.conf.txt"]
+    assert found.unread.complete
+    assert not found.of("blacklist")

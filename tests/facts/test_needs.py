@@ -103,6 +103,7 @@ def display(address: str, class_: str = "0300") -> Device:
 def test_the_only_display(devices: list[Device], complete: bool, expected: list[str]) -> None:
     found = read(Evidence("paste", "p", []), devices, complete)
     assert [need.address for need in found.value] == expected
+    assert read(Evidence("paste", "p", []), devices, complete, serial=True).value == ()
 
 
 @given(st.text(max_size=80), st.text(max_size=80))

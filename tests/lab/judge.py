@@ -34,7 +34,7 @@ def judge(scenario: Scenario, bundle: bytes, truth: str) -> Judgement:
 def diagnosis(scenario: Scenario, bundle: bytes) -> Diagnosis:
     """The tool's diagnosis, without the checks that an emulated machine cannot pass."""
     known = knowledge()
-    rules = [rule for rule in known["rules"] if rule["id"] not in scenario.ignore]
+    rules = [rule for rule in known["rules"] if rule["id"] not in scenario.ignore and not rule["on_request"]]
     return diagnose(Host(from_collected(unpack(bundle), "bundle", scenario.name), known), rules)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from doctor.facts.messages import PLACES, scan
+from doctor.facts.complete import PLACES
+from doctor.facts.messages import scan
 from doctor.knowledge.compile import compile_messages
 
 FOLDER = Path(__file__).parents[2] / "rules" / "messages"

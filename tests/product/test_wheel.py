@@ -78,7 +78,7 @@ def test_wheel_ships_the_knowledge(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         knowledge: dict[str, Any] = json.loads(archive.read("doctor/data/rules.json"))
-    assert {"messages", "rules", "platforms"} <= set(knowledge)
+    assert {"messages", "rules", "platforms", "profiles"} <= set(knowledge)
     assert shipped(names, "rules") == in_checkout("rules")
     assert shipped(names, "report_templates") == in_checkout("report_templates")
     assert "doctor/py.typed" in names

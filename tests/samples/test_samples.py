@@ -86,10 +86,15 @@ def test_targets(run: Run) -> None:
     assert sorted(targets) == run.expected["targets"]
 
 
+def _causes(name: str, devices: tuple[str, ...]) -> list[Named]:
+    return [_named(cause) for cause in report_of(name, devices)["causes"]]
+
+
 @every_run
 def test_causes(run: Run) -> None:
-    causes = [_named(cause) for cause in report_of(run.name, run.devices)["causes"]]
     wanted = run.expected["causes"]
+    causes = [cause for cause in _causes(run.name, run.devices) if cause[0] not in run.expected.get("may_fail", ())]
+    wanted = [cause for cause in wanted if cause[0] not in run.expected.get("may_fail", ())]
     assert len(causes) == len(wanted) and all(map(_fits, causes, wanted)), (causes, wanted)
 
 
@@ -149,7 +154,10 @@ def test_a_bundle_has_no_unknown_that_its_host_could_have_settled(run: Run) -> N
 
 @pytest.mark.parametrize("name", [path.removesuffix(".txt") for path in PASTES])
 def test_paste_and_bundle_of_one_machine_agree(name: str) -> None:
-    paste, bundle = ([_named(cause) for cause in report_of(name + suffix)["causes"]] for suffix in (".txt", ".tar.gz"))
+    (more,) = {tuple(run.expected.get("may_fail", ())) for run in RUNS if run.name == name + ".txt" and not run.devices}
+    paste, bundle = (
+        [cause for cause in _causes(name + suffix, ()) if cause[0] not in more] for suffix in (".txt", ".tar.gz")
+    )
     assert paste == bundle
 
 

@@ -1,0 +1,1 @@
+"""Facts, from evidence written down in the tests."""
