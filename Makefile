@@ -6,7 +6,7 @@ RULES = rules
 # The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
 COMPILED = doctor/data/rules.json
 
-.PHONY: help setup demo test check format bench mutate lab lab-record clean
+.PHONY: help setup demo test check format texts bench mutate lab lab-record clean
 
 help: ## say what there is to make (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,11 +31,15 @@ check: setup ## everything that must hold before a commit: format, lint, types, 
 	@sh tools/shellcheck.sh
 	.venv/bin/passdoctor rules lint
 	$(PY) tools/gate.py $(RULES)
+	$(PY) tools/texts.py --check
 	$(PY) -m pytest
 
 format: setup ## put the Python files into the house's format
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+texts: setup ## renew the template of all texts, rules/locale/passdoctor.pot, and merge it into the catalogues
+	@$(PY) tools/texts.py
 
 bench: setup $(COMPILED) ## measure time and memory, as ratios to the start of the interpreter
 	@$(PY) tools/bench.py

@@ -1,4 +1,5 @@
-"""Puts the knowledge into the wheel: its sources, the templates, and the rules compiled to one JSON file.
+"""Puts the knowledge into the wheel: its sources, the templates, and the rules compiled to one JSON file
+a language.
 
 An editable installation gets none of it: it reads the checkout, and a copy beside it would grow old.
 """
@@ -26,17 +27,20 @@ class KnowledgeHook(BuildHookInterface[BuilderConfig]):
             return
         # Held by the hook, because the files must live until the wheel is written.
         self._compiled = TemporaryDirectory(prefix="passdoctor-build-")
-        target = Path(self._compiled.name) / "rules.json"
-        self._compile(target)
+        languages = sorted(path.stem for path in (Path(self.root) / "rules" / "locale").glob("*.po"))
         included = {str(Path(self.root) / name): f"doctor/data/{name}" for name in COPIED}
-        build_data["force_include"].update({**included, str(target): "doctor/data/rules.json"})
+        for language in ("", *languages):
+            target = Path(self._compiled.name) / (f"rules.{language}.json" if language else "rules.json")
+            self._compile(target, language)
+            included[str(target)] = f"doctor/data/{target.name}"
+        build_data["force_include"].update(included)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was compiled: the wheel holds it now."""
         if version != "editable":
             self._compiled.cleanup()
 
-    def _compile(self, target: Path) -> None:
+    def _compile(self, target: Path, language: str) -> None:
         sys.path.insert(0, self.root)
         try:
             compiler = import_module("doctor.knowledge.compile")
@@ -45,11 +49,11 @@ class KnowledgeHook(BuildHookInterface[BuilderConfig]):
         finally:
             sys.path.remove(self.root)
         try:
-            compiler.write(Path(self.root) / "rules", target)
+            compiler.write(Path(self.root) / "rules", target, language)
         except compiler.KnowledgeError as error:
             self._stop(f"the rules are wrong: {error}")
         if not target.is_file():
-            self._stop("doctor.knowledge.compile.write wrote no rules.json")
+            self._stop("doctor.knowledge.compile.write wrote no file")
 
     def _stop(self, why: str) -> None:
         self.app.abort(f"passdoctor: no wheel can be built: {why}")

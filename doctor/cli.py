@@ -179,6 +179,7 @@ def _judging_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--waivers", metavar="FILE", help="failures that somebody answers for, until a day")
     parser.add_argument("--rules", metavar="PATH", help="rules of your own beside the built-in ones")
+    parser.add_argument("--lang", metavar="CODE", help="the language, such as zh_CN; without it, as LC_MESSAGES says")
 
 
 def _compare_options(compare: argparse.ArgumentParser) -> None:
@@ -230,8 +231,10 @@ def _check(options: argparse.Namespace) -> int:
 def _terms(options: argparse.Namespace) -> Terms:
     """How an input is to be judged."""
     from doctor.examine import Terms
+    from doctor.knowledge.store import choose_language
 
-    return Terms(tuple(options.device), options.rules, options.profile, options.waivers)
+    language = choose_language(options.lang, os.environ)
+    return Terms(tuple(options.device), options.rules, options.profile, options.waivers, language=language)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -20,6 +20,8 @@ class Terms(NamedTuple):
     """How an input is judged, as the options of the command line say it.
 
     today: the day, YYYY-MM-DD, on which waivers hold or not; "": the day of the call.
+    language: one of `doctor.knowledge.store.languages`; "": English. Reports are written in the one that was last
+    examined in.
     """
 
     devices: tuple[str, ...] = ()
@@ -27,6 +29,7 @@ class Terms(NamedTuple):
     profile: str | None = None
     waivers: str | None = None
     today: str = ""
+    language: str = ""
 
 
 def examine(
@@ -58,9 +61,11 @@ def examine_host(evidence: Evidence, terms: Terms) -> tuple[Host, Report]:
     from doctor.facts.messages import harmless
     from doctor.knowledge.store import load
     from doctor.report.build import build
+    from doctor.say import speak
     from doctor.treatment.plan import make_plan, remedies_for
 
-    knowledge = load(terms.rules)
+    knowledge = load(terms.rules, terms.language)
+    speak(knowledge.get("language", ""), knowledge.get("texts"))
     profile = choose(terms.profile, knowledge)
     waivers, today = _waivers(terms, knowledge["rules"])
     host = Host(evidence, knowledge)

@@ -121,7 +121,7 @@ fi
 echo unfinished >$stamp
 say "Installing what passdoctor and its tests need into $venv (the first time takes a minute or two)"
 # The build tools come first and pinned, so that building the project fetches nothing unpinned.
-pip_install hatchling editables jinja2 pyyaml
+pip_install hatchling editables jinja2 pyyaml babel
 pip_install --no-build-isolation -e '.[dev]'
 key >$stamp.new
 mv -f $stamp.new $stamp

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from doctor.diagnosis import engine, targets
 from doctor.diagnosis import finding as f
 from doctor.diagnosis.finding import Cause, Diagnosis, Finding, Row, Target
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.diagnosis.waivers import Waiver
@@ -150,23 +151,25 @@ def _rows(host: Host, findings: list[Finding], aims: list[Target], rules: list[d
 def _would_take(host: Host, device: Device, base: str, findings: list[Finding]) -> tuple[str, str]:
     """What passing a device that is no target would take, in words."""
     if not device.is_endpoint:
-        return "not-ready", "a bridge cannot be passed through"
+        return "not-ready", say("a bridge cannot be passed through")
     if base == "not-ready":
-        return "not-ready", "the host's own obstacles come first"
+        return "not-ready", say("the host's own obstacles come first")
     if not device.group.known:
-        return "undetermined", "its IOMMU group is not known"
+        return "undetermined", say("its IOMMU group is not known")
     if device.group.value is None:
-        return "not-ready", "it has no IOMMU group"
+        return "not-ready", say("it has no IOMMU group")
     if device.vfs:
         # vfio-pci refuses it then with EBUSY (linux drivers/vfio/pci/vfio_pci_core.c).
-        return "not-ready", f"its {device.vfs} virtual functions would have to go first; rather pass one of them"
+        return "not-ready", say(
+            "its {vfs} virtual functions would have to go first; rather pass one of them", vfs=device.vfs
+        )
     members = host.pci.members(device.group.value)
     others = [d for d in members if d.slot != device.slot and d.is_endpoint]
     if others:
         names = ", ".join(d.address for d in others[:4]) + (", …" if len(others) > 4 else "")
-        return "undetermined", f"shares IOMMU group {device.group.value} with {names}"
+        return "undetermined", say("shares IOMMU group {value} with {names}", value=device.group.value, names=names)
     if not members.complete:
-        return "undetermined", f"IOMMU group {device.group.value} is not fully listed"
+        return "undetermined", say("IOMMU group {value} is not fully listed", value=device.group.value)
     if device.driver.known and device.driver.value not in (None, "vfio-pci"):
-        return base, f"bind it to vfio-pci in place of {device.driver.value}"
-    return base, "nothing: it is alone in its IOMMU group"
+        return base, say("bind it to vfio-pci in place of {value}", value=device.driver.value)
+    return base, say("nothing: it is alone in its IOMMU group")

@@ -10,6 +10,7 @@ from doctor.diagnosis.finding import Finding, Target
 from doctor.facts.fact import Fact
 from doctor.facts.given import Given
 from doctor.facts.target import TargetFacts
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.facts.host import Host
@@ -57,7 +58,7 @@ def run(host: Host, rules: list[Rule], targets: list[Target]) -> list[Finding]:
                     f.NOT_APPLICABLE,
                     HostScope(host),
                     Fact(None),
-                    "This machine cannot be judged from here.",
+                    say("This machine cannot be judged from here."),
                 )
             )
         else:
@@ -101,7 +102,7 @@ def _scope(host: Host, device: str | None, known: dict[str, TargetFacts], event:
     target = known.get(device or "")
     if target is None and device is not None:
         managed = {address: facts.managed for address, facts in known.items()}
-        target = TargetFacts(host, device, "a log line names it", False, managed)
+        target = TargetFacts(host, device, say("a log line names it"), False, managed)
     return _with(host, target=target, event=event)
 
 

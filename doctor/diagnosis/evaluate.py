@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.say import say
 
 Scope = Mapping[str, Any]
 MOST = 50_000  # members that a quantifier looks at, those of quantifiers inside it counted too
@@ -42,7 +43,12 @@ def truth(fact: Fact) -> bool | None:
 
 def fill(parts: list[Any], scope: Scope) -> str:
     """A lowered text with its holes filled."""
-    return "".join(part if isinstance(part, str) else show(evaluate(part, scope).value) for part in parts)
+    return "".join(part if isinstance(part, str) else _worded(evaluate(part, scope).value) for part in parts)
+
+
+def _worded(value: Any) -> str:
+    """A value as words for people, in their language."""
+    return say("unknown") if value is UNKNOWN or value is None else show(value)
 
 
 def fill_value(parts: list[Any], scope: Scope) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from doctor.diagnosis.diagnose import ESSENTIAL_HOST, ESSENTIAL_TARGET
+from doctor.say import say
 
 DEFAULT = "passthrough"
 Profile = dict[str, Any]
@@ -87,10 +88,18 @@ def notes(profile: Profile, rules: list[Rule]) -> tuple[str, ...]:
     names = {rule["id"] for rule in judged}
     before = {rule["id"]: rule["severity"] for rule in rules}
     parts = (
-        ("made besides", [rule["id"] for rule in judged if rule["on_request"]]),
-        ("left out", [rule["id"] for rule in rules if rule["id"] not in names and not rule["on_request"]]),
-        ("with another severity", [rule["id"] for rule in judged if rule["severity"] != before[rule["id"]]]),
+        (say("made besides"), [rule["id"] for rule in judged if rule["on_request"]]),
+        (say("left out"), [rule["id"] for rule in rules if rule["id"] not in names and not rule["on_request"]]),
+        (say("with another severity"), [rule["id"] for rule in judged if rule["severity"] != before[rule["id"]]]),
     )
     said = "; ".join(f"{what}: {', '.join(ids)}" for what, ids in parts if ids)
-    told = f"Judged by the profile {profile['id']}: {profile['title']}." + (f" Checks {said}." if said else "")
-    return (told, *(f"No check sees this, and it matters under {profile['id']}: {text}" for text in profile["unseen"]))
+    told = say("Judged by the profile {id}: {title}.", id=profile["id"], title=profile["title"]) + (
+        say(" Checks {said}.", said=said) if said else ""
+    )
+    return (
+        told,
+        *(
+            say("No check sees this, and it matters under {id}: {said}", id=profile["id"], said=text)
+            for text in profile["unseen"]
+        ),
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from doctor.diagnosis.finding import Target
 from doctor.later import later
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.facts.host import Host
@@ -92,15 +93,21 @@ def _seen(host: Host) -> dict[str, Target]:
     for vm in host.virtual_machines:
         for passed in vm.devices:
             for address in _addresses(host, passed.address, passed.whole_slot):
-                because = f"{passed.key} of {vm.label} names it{_BINDS.get(vm.manager, '') if passed.managed else ''}"
+                because = say("{key} of {vm} names it", key=passed.key, vm=vm.label)
+                because += say(_BINDS.get(vm.manager, "")) if passed.managed else ""
                 _add(found, Target(address, because, False, passed.managed))
     for device in host.pci.all():
         if device.driver.known and device.driver.value in _HELD and device.is_endpoint:
-            _add(found, Target(device.address, f"it is bound to {device.driver.value}", False, False))
+            _add(found, Target(device.address, say("it is bound to {value}", value=device.driver.value), False, False))
         elif device.override and device.override in _HELD:
-            _add(found, Target(device.address, f"its driver_override is {device.override}", False, False))
+            _add(
+                found,
+                Target(
+                    device.address, say("its driver_override is {override}", override=device.override), False, False
+                ),
+            )
     for given in host.given_by_script:
-        because = f"{given.how} in {given.source.path} gives it to vfio-pci"
+        because = say("{how} in {path} gives it to vfio-pci", how=given.how, path=given.source.path)
         _add(found, Target(str(given.address), because, False, False))
     _by_error(host, found)
     _by_ids(host, found)
@@ -150,7 +157,10 @@ def _by_error(host: Host, found: dict[str, Target]) -> None:
         members = [d for d in host.pci.members(int(number)) if d.is_endpoint]
         if not any(d.address in found for d in members):
             for device in members:
-                _add(found, Target(device.address, f"QEMU refused its IOMMU group {number}", True, False))
+                _add(
+                    found,
+                    Target(device.address, say("QEMU refused its IOMMU group {number}", number=number), True, False),
+                )
 
 
 def _by_ids(host: Host, found: dict[str, Target]) -> None:
@@ -158,12 +168,12 @@ def _by_ids(host: Host, found: dict[str, Target]) -> None:
     wanted = host.binding.wanted
     if not wanted.known:
         return
-    source = wanted.sources[0].path if wanted.sources else "the configuration"
+    source = wanted.sources[0].path if wanted.sources else say("the configuration")
     slots = {address.rpartition(".")[0] for address in found}
     for ids in wanted.value:
         same = [d for d in host.pci.with_ids(ids) if d.is_endpoint]
         signed = [d for d in same if d.slot in slots]
         undecided = not signed and len({d.slot for d in same}) > 1
         for device in signed or same:
-            because = f"its id {ids} is in an ids= list ({source})"
+            because = say("its id {ids} is in an ids= list ({source})", ids=ids, source=source)
             _add(found, Target(device.address, because, False, False, undecided))

@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.diagnosis import finding as f
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -63,9 +64,12 @@ class Waiver(NamedTuple):
     @property
     def label(self) -> str:
         """What it is for, in words."""
-        about = [f"device {self.device}"] if self.device not in (None, _ANY) else []
-        about += [f"host {self.host}"] if self.host is not None else []
-        return f"The waiver of {self.check}" + (f" for {' of '.join(about)}" if about else "") + f" ({self.place})"
+        about = [say("device {device}", device=self.device)] if self.device not in (None, _ANY) else []
+        about += [say("host {host}", host=self.host)] if self.host is not None else []
+        if not about:
+            return say("The waiver of {check} ({place})", check=self.check, place=self.place)
+        whom = say("{device} of {host}", device=about[0], host=about[1]) if len(about) == 2 else about[0]
+        return say("The waiver of {check} for {whom} ({place})", check=self.check, whom=whom, place=self.place)
 
 
 def read(name: str, rules: Sequence[dict[str, Any]]) -> tuple[Waiver, ...]:
@@ -149,13 +153,25 @@ def _fits(waiver: Waiver, found: Finding, host: Host) -> bool:
 def _said(waiver: Waiver, used: bool, today: str) -> str:
     """What a report says of a waiver beside the failures that it turned."""
     if not waiver.holds(today):
-        rest = "the check fails again" if used else "nothing that it is for fails: it can go"
-        return f"{waiver.label} expired on {waiver.expires} (owner: {waiver.owner}); {rest}."
-    return "" if used else f"{waiver.label} is not used: nothing that it is for fails here."
+        rest = say("the check fails again") if used else say("nothing that it is for fails: it can go")
+        return say(
+            "{label} expired on {expires} (owner: {owner}); {rest}.",
+            label=waiver.label,
+            expires=waiver.expires,
+            owner=waiver.owner,
+            rest=rest,
+        )
+    return "" if used else say("{label} is not used: nothing that it is for fails here.", label=waiver.label)
 
 
 def _elsewhere(waivers: Sequence[Waiver], others: int, host: Host) -> list[str]:
     """A word on waivers for other hosts, where it is not known which host this is."""
     if not others or host.hostname.known:
         return []
-    return [f"{others} of {len(waivers)} waivers are for hosts by name; what was read does not tell this host's name."]
+    return [
+        say(
+            "{others} of {count} waivers are for hosts by name; what was read does not tell this host's name.",
+            others=others,
+            count=len(waivers),
+        )
+    ]

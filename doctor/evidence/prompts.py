@@ -75,9 +75,10 @@ def prompt(line: str) -> tuple[str, bool] | None:
     found = _PROMPT.match(line)
     if found:
         return _uncommented(found.group("command").strip()), True
-    if _BARE_PROMPT.fullmatch(line) or _FRAMED.match(line):
+    first = line.lstrip()[:1]
+    if _BARE_PROMPT.fullmatch(line) or (first in "┌╭" and first and _FRAMED.match(line)):
         return "", True
-    found = _FRAME.match(line)
+    found = _FRAME.match(line) if first in "└╰" and first else None
     if found:
         return _uncommented(found.group("command").strip()), True
     found = _SHORT_PROMPT.match(line)
@@ -86,13 +87,20 @@ def prompt(line: str) -> tuple[str, bool] | None:
         if found.group("mark") == "$" or is_command(command, found.group("mark") != "#"):
             return command, found.group("mark") in "$+"
         return None
-    for pattern in _likely() if not _MARKS.isdisjoint(line[:_LEAST]) else ():
+    # Both want a known program behind the mark: without one the patterns need not be compiled.
+    named = not _MARKS.isdisjoint(line[:_LEAST]) and any(_is_program(word) for word in line.split())
+    for pattern in _likely() if named else ():
         found = pattern.match(line)
         if found and is_command(found.group("command").strip(), True):
             return found.group("command").strip(), True
     bare = line.strip()
     bare = bare.rstrip(" :") if bare.endswith(":") and "/" in bare.rpartition(" ")[2] else bare
     return (bare, False) if is_command(bare, False) else None
+
+
+def _is_program(word: str) -> bool:
+    name = word.rpartition("/")[2].rstrip(";")
+    return name in COMMANDS or word.startswith("./") or name.endswith(".sh")
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts.fact import UNKNOWN, Fact
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.evidence.types import Source
@@ -141,8 +142,8 @@ class Device(NamedTuple):
     def brief(self) -> str:
         """Address, what it is, and the driver that holds it."""
         driver = self.driver.value
-        held = "" if driver is UNKNOWN else f", held by {driver}" if driver else ", no driver"
-        return f"{self.address} ({self.name or self.kind}{held})"
+        held = "" if driver is UNKNOWN else say(", held by {driver}", driver=driver) if driver else say(", no driver")
+        return f"{self.address} ({self.name or say(self.kind)}{held})"
 
 
 _KINDS = {

@@ -19,7 +19,7 @@ bash; hooks run in their order, `modconf` takes modprobe.d along, `kms` takes th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts import lists
 from doctor.facts.fact import Fact, Listing, unknown
@@ -96,6 +96,15 @@ class Initramfs(NamedTuple):
     hooks: Fact
     policy: Fact
     image: Image
+
+    def lookup(self, name: str) -> Any:
+        """The members as rules ask for them."""
+        return getattr(self, name) if name in (*self._fields, "run_together") else None
+
+    @property
+    def run_together(self) -> Fact:
+        """The words of `glued`, as text."""
+        return Fact(Listing(value.text for value in self.glued), tuple(value.source for value in self.glued))
 
 
 def read(evidence: Evidence, words: Sequence[str] = (), source: Source | None = None) -> Initramfs:

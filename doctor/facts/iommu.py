@@ -15,6 +15,7 @@ from doctor.facts.fact import UNKNOWN, Contradiction, Fact, unknown
 from doctor.facts.machine import Machine
 from doctor.facts.messages import Log
 from doctor.facts.pci import GROUPS, VFIO_DRIVERS, Pci
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ def _witness(log: Log, claim: str, contradictions: list[Contradiction]) -> Fact 
     sources = tuple(dict.fromkeys(event.source for v, event in believed if v == value))[:4]
     others = [event for rank, v, event in said if v != value and rank >= 2]
     if others and best == 3:
-        text = f"{value} was believed: it is the later or the stronger line"
+        text = say("{value} was believed: it is the later or the stronger line", value=value)
         contradictions.append(Contradiction(claim, (*sources[:2], others[0].source), text))
     return Fact(value, sources, weak=best < 2)
 

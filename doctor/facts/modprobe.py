@@ -18,7 +18,7 @@ quoted (linux kernel/params.c). vfio-pci's `ids` is one string: a later one repl
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts import lists
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
@@ -139,6 +139,15 @@ class Modprobe(NamedTuple):
         lines = self.of("install", module)
         found = tuple(entry for entry in lines[-1:] if entry.words[:1] and entry.words[0] in _NOTHING)
         return Fact(False, (lines[-1].source,)) if lines and not found else self._whether(found, self.entries)
+
+    def lookup(self, name: str) -> Any:
+        """The members as rules ask for them."""
+        return getattr(self, name) if name in (*self._fields, "passed_over") else None
+
+    @property
+    def passed_over(self) -> Fact:
+        """The files of /etc/modprobe.d that modprobe never reads, for their names."""
+        return Fact(Listing(source.text for source in self.unread), tuple(self.unread), self.unread.wanted)
 
     @staticmethod
     def _whether(found: tuple[Entry, ...] | tuple[Load, ...], listing: Listing) -> Fact:

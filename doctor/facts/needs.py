@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing
 from doctor.later import later
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ def _console(devices: Sequence[Device], complete: bool) -> list[Need]:
     if not complete or len(shown) != 1 or (shown[0].class_ or "") == "0302":
         return []
     source = (shown[0].source,) if shown[0].source is not None else ()
-    return [Need(shown[0].address, "the only display of this host", source)]
+    return [Need(shown[0].address, say("the only display of this host"), source)]
 
 
 def _network(evidence: Evidence) -> list[Need] | None:
@@ -77,8 +78,14 @@ def _network(evidence: Evidence) -> list[Need] | None:
             told = True
             name = words[words.index("dev") + 1]
             for card, (address, source) in _cards(evidence, name).items():
-                by = "" if card == name else f", by {card}"
-                found.append(Need(address, f"the network ({name}, the default route{by})", (piece.cite(index), source)))
+                by = "" if card == name else say(", by {card}", card=card)
+                found.append(
+                    Need(
+                        address,
+                        say("the network ({name}, the default route{by})", name=name, by=by),
+                        (piece.cite(index), source),
+                    )
+                )
     return found if told else None
 
 
@@ -130,13 +137,13 @@ def _disks(evidence: Evidence, device: str, mounted: Source) -> list[Need] | Non
         seen.add(name)
         disk = _linked(evidence, BLOCK, name)
         if disk is not None:
-            what = f"the root file system ({name})"
+            what = say("the root file system ({name})", name=name)
             found.append(Need(disk[0], what, (mounted, disk[1])))
             continue
         drive = _DRIVE.match(name)
         controller = _linked(evidence, "sys/class/nvme/", drive.group()) if drive else None
         if controller is not None:  # with NVMe multipath a namespace hangs on a subsystem, not on its controller
-            found.append(Need(controller[0], f"the root file system ({name})", (mounted, controller[1])))
+            found.append(Need(controller[0], say("the root file system ({name})", name=name), (mounted, controller[1])))
             continue
         slaves = evidence.listing(f"{BLOCK}{name}/slaves/")
         waiting += slaves[0] if slaves else ()

@@ -15,6 +15,7 @@ from doctor.facts.device import VFIO_DRIVERS as VFIO_DRIVERS
 from doctor.facts.device import Device as Device
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing, unknown
 from doctor.facts.messages import Log, full_address, is_address
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.facts.capabilities import Capabilities
@@ -61,9 +62,18 @@ class Pci:
 
     def members(self, number: int) -> Listing:
         """The devices of an IOMMU group; complete only if a listing shows all of it."""
-        found = [d for d in self.all() if d.group.known and d.group.value == number]
+        found = self._by_group.get(number, [])
         done = self._group_lists_complete is None or number in self._group_lists_complete
         return Listing(found, done, ("sys/kernel/iommu_groups/",))
+
+    @cached_property
+    def _by_group(self) -> dict[int, list[Device]]:
+        """The devices of each group, by address: asked for when every source is read."""
+        found: dict[int, list[Device]] = {}
+        for device in self.all():
+            if device.group.known and device.group.value is not None:
+                found.setdefault(device.group.value, []).append(device)
+        return found
 
     def __contains__(self, address: str) -> bool:
         return address in self._devices
@@ -215,10 +225,12 @@ class Pci:
         if not told:
             return
         address, old, new = told[0]
-        more = f" and of {len(told) - 1} more devices" if len(told) > 1 else ""
-        text = f"the stronger or later source was believed: group {new.value} and not {old.value}"
+        fact = say("IOMMU group of {address}", address=address)
+        if len(told) > 1:
+            fact = say("IOMMU group of {address} and of {count} more devices", address=address, count=len(told) - 1)
+        text = say("the stronger or later source was believed: group {new} and not {old}", new=new.value, old=old.value)
         sources = (old.sources[0], new.sources[0])
-        self.contradictions.append(Contradiction(f"IOMMU group of {address}{more}", sources, text))
+        self.contradictions.append(Contradiction(fact, sources, text))
 
     def _name_the_rest(self, evidence: Evidence) -> None:
         """Names from a pci.ids, where no listing was there to name anything."""
@@ -239,8 +251,8 @@ class Pci:
         if known is None or not known.driver.known or entry.driver is UNKNOWN or known.driver.value == entry.driver:
             return
         sources = (*known.driver.sources, entry.driver_source)
-        text = f"the later listing was believed: {entry.driver or 'no driver'}"
-        self.contradictions.append(Contradiction(f"driver of {entry.address}", sources, text))
+        text = say("the later listing was believed: {driver}", driver=entry.driver or say("no driver"))
+        self.contradictions.append(Contradiction(say("driver of {address}", address=entry.address), sources, text))
 
     def _from_sysfs(self, evidence: Evidence) -> None:
         """Devices from the host's own tree."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing
 from doctor.facts.modules import BUILT_IN, LOADABLE, LOADED
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.evidence.types import Source
@@ -114,7 +115,9 @@ class _Reader:
         own = self._kconfig.lookup(option).sources
         if state.value in (LOADED, BUILT_IN, LOADABLE) and state.sources and state.sources != own:
             if built.value is False:
-                self._contradict((option,), [built], state, f"{module} is {state.value}")
+                self._contradict(
+                    (option,), [built], state, say("{module} is {state}", module=module, state=state.value)
+                )
             return Fact(True, state.sources[:1])
         return built
 
@@ -125,8 +128,10 @@ class _Reader:
 
     def _contradict(self, names: tuple[str, ...], off: list[Fact], seen: Fact, what: str) -> None:
         text = " and ".join(f"CONFIG_{name}" for name in names)
-        told = f"what is at work was believed: {what}; the configuration may be another kernel's"
-        self.contradictions.append(Contradiction(f"{text} off", (*_all(off)[:2], *seen.sources[:2]), told))
+        told = say("what is at work was believed: {what}; the configuration may be another kernel's", what=what)
+        self.contradictions.append(
+            Contradiction(say("{options} off", options=text), (*_all(off)[:2], *seen.sources[:2]), told)
+        )
 
 
 def _proven(fact: Fact) -> bool:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.evidence.types import Source
@@ -250,8 +251,8 @@ class TargetFacts:
         for device in same:
             shows = any(function.boot_vga for function in self._host.pci.slot(device.address))
             slots[device.slot.removeprefix("0000:")] = shows
-        told = {True: " (it shows the firmware's picture)", False: ""}
-        return " or ".join(slot + told[shows] for slot, shows in slots.items())
+        told = {True: say(" (it shows the firmware's picture)"), False: ""}
+        return say(" or ").join(slot + told[shows] for slot, shows in slots.items())
 
     @property
     def unbound_companions(self) -> Listing:

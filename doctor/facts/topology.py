@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from doctor.facts.capabilities import FROM_PCI, TO_PCI
 from doctor.facts.fact import UNKNOWN, Fact, unknown
 from doctor.later import later
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,9 @@ class Merge(NamedTuple):
     address: str
 
     def lookup(self, name: str) -> Any:
-        """`reason` or `address`."""
+        """`reason` or `address`; the reason in the language that is spoken."""
+        if name == "reason":
+            return say(self.reason)
         return getattr(self, name) if name in self._fields else None
 
 

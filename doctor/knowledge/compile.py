@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from doctor.knowledge.document import Document, Fault, KnowledgeError, Trail, re
 from doctor.knowledge.lower import ExpressionError, lower, lower_text
 from doctor.knowledge.profiles import compile_profiles
 from doctor.knowledge.schema import load_schema, schema_of, violations
+from doctor.knowledge.translate import FOLDER, kind_of, table, translated
 
 __all__ = ["KnowledgeError", "compile_folder", "compile_messages", "compile_rule", "compile_rules", "write"]
 FORMAT = 1
-NOT_RULES = ("messages", "platforms", "parameters", "profiles")  # folders that hold other knowledge
+NOT_RULES = ("messages", "platforms", "parameters", "profiles", FOLDER)  # folders that hold other knowledge
 NESTED = 2  # `each` inside `each`
 _KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims", "then", "then_text")
 # Runs of letters as doctor.facts.messages counts the words of a log.
@@ -28,30 +29,41 @@ _HOLE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _HOLE_KINDS = ("device", "int", "hex", "word", "text")
 
 
-def compile_folder(rules: Path) -> dict[str, Any]:
-    """Everything under the folder `rules`. Raises KnowledgeError."""
-    platforms = {path.stem: load(path, rules).value for path in sorted((rules / "platforms").glob("*.yaml"))}
+def compile_folder(rules: Path, language: str = "") -> dict[str, Any]:
+    """Everything under the folder `rules`, in English or in a language that it has a catalogue of.
+
+    Another language brings `language`, its code, and `texts`, all that its catalogue says. Raises KnowledgeError.
+    """
+    said = table(rules / FOLDER / f"{language}.po") if language else None
+    files = sorted((rules / "platforms").glob("*.yaml"))
+    platforms = {path.stem: load(path, rules, said).value for path in files}
     return {
         "format": FORMAT,
-        "messages": compile_messages(rules / "messages"),
-        "rules": compile_rules(rules),
+        **({"language": language, "texts": said} if language else {}),
+        "messages": compile_messages(rules / "messages", said),
+        "rules": compile_rules(rules, said),
         "platforms": platforms,
-        "parameters": _merge(load(path, rules).value for path in sorted((rules / "parameters").glob("*.yaml"))),
-        "profiles": compile_profiles(rules / "profiles"),
+        "parameters": _merge(load(path, rules, said).value for path in sorted((rules / "parameters").glob("*.yaml"))),
+        "profiles": compile_profiles(rules / "profiles", said),
     }
 
 
-def write(rules: Path, target: Path) -> None:
+def write(rules: Path, target: Path, language: str = "") -> None:
     """Compiles the folder `rules` into the JSON file `target`, as the wheel ships it. Raises KnowledgeError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(compile_folder(rules), ensure_ascii=False, separators=(",", ":")), "utf-8")
+    target.write_text(json.dumps(compile_folder(rules, language), ensure_ascii=False, separators=(",", ":")), "utf-8")
 
 
-def load(path: Path, folder: Path | None = None) -> Document:
-    """A file of `folder`, held against its schema. Raises KnowledgeError with file, line and column."""
+def load(path: Path, folder: Path | None = None, said: Mapping[str, str] | None = None) -> Document:
+    """A file of `folder`, held against its schema; with `said`, its texts as that has them.
+
+    Raises KnowledgeError with file, line and column.
+    """
     document = read(path)
     for fault in schema_faults(document, path, folder):
         raise KnowledgeError(document.says(fault))
+    if said:
+        document.value = translated(kind_of(path, folder or path.parent), document.value, said)
     return document
 
 
@@ -61,14 +73,14 @@ def schema_faults(document: Document, path: Path, folder: Path | None) -> list[F
     return [Fault(found.trail, found.text, "", found.key) for found in violations(document.value, schema)]
 
 
-def compile_messages(folder: Path) -> list[dict[str, Any]]:
+def compile_messages(folder: Path, said: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """The events of `folder`, each with its `wordings`: [words, parts]. Raises KnowledgeError.
 
     The words are those that every line of that wording holds; a text without them need not be searched.
     """
     compiled = []
     for path in sorted(folder.glob("*.yaml")):
-        document = load(path, folder.parent)
+        document = load(path, folder.parent, said)
         for number, entry in enumerate(document.value):
             kept = {key: entry[key] for key in _KEPT if key in entry}
             try:
@@ -128,12 +140,12 @@ def split_template(line: str) -> list[Any]:
     return parts
 
 
-def compile_rules(folder: Path) -> list[dict[str, Any]]:
+def compile_rules(folder: Path, said: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """The rules of `folder` (its YAML files but those of `NOT_RULES`), or of one file. Raises KnowledgeError."""
     compiled: list[dict[str, Any]] = []
     seen: dict[str, str] = {}
     for path in rule_files(folder):
-        document = load(path, folder)
+        document = load(path, folder, said)
         for number, rule in enumerate(document.value):
             try:
                 compiled.append(compile_rule(rule))

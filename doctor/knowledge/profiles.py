@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from doctor.knowledge import document
 from doctor.knowledge.document import Fault, KnowledgeError
 from doctor.knowledge.schema import load_schema, violations
+from doctor.knowledge.translate import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from doctor.knowledge.document import Document, Trail
@@ -63,14 +64,14 @@ def compile_profile(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def compile_profiles(folder: Path) -> dict[str, dict[str, Any]]:
-    """The profiles in `folder` by their names. Raises KnowledgeError."""
+def compile_profiles(folder: Path, said: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """The profiles in `folder` by their names; with `said`, their texts as that has them. Raises KnowledgeError."""
     compiled = {}
     for path in sorted(folder.glob("*.yaml")):
         profile = held(path, "profiles")
         if profile.value["id"] != path.stem:
             raise KnowledgeError(profile.says(Fault(("id",), f"its file's name makes it {path.stem}")))
-        compiled[path.stem] = compile_profile(profile.value)
+        compiled[path.stem] = compile_profile(translated("profiles", profile.value, said or {}))
     return compiled
 
 

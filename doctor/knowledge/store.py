@@ -11,12 +11,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # Plain strings and os.path: importing pathlib costs a tenth of a whole check.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 SHIPPED = PACKAGE + "/data/rules.json"
+LOCALE = "locale"  # the folder of the catalogues, which English does not depend on
 COMPILER = ("compile.py", "lower.py", "profiles.py")  # of this folder: what makes the compiled knowledge
 CHECKOUT = os.path.dirname(PACKAGE) + "/rules"  # noqa: PTH120
 
@@ -32,13 +33,50 @@ def _in_checkout() -> bool:
     return os.path.isdir(CHECKOUT + "/messages")  # noqa: PTH112
 
 
-def load(extra: str | None = None) -> dict[str, Any]:
+def languages() -> list[str]:
+    """The languages that there are beside English, as their catalogues are called: zh_CN."""
+    if _in_checkout():
+        return _named(CHECKOUT + "/" + LOCALE, "", ".po")
+    return _named(os.path.dirname(SHIPPED), "rules.", ".json")  # noqa: PTH120
+
+
+def _named(folder: str, start: str, end: str) -> list[str]:
+    """What stands between `start` and `end` in the names of a folder's files."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return []
+    found = (name[len(start) : -len(end)] for name in names if name.startswith(start) and name.endswith(end))
+    return sorted(filter(None, found))
+
+
+def choose_language(asked: str | None, environment: Mapping[str, str]) -> str:
+    """The language that is asked for by its code, else by `environment`; "" is English, as is what is not there.
+
+    Raises `doctor.knowledge.document.KnowledgeError` for one that is asked for by its code and not there.
+    """
+    names = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    code = (asked or next(filter(None, names), "")).partition(".")[0].partition("@")[0].replace("-", "_").lower()
+    if code == "en" or code.startswith("en_") or (asked is None and code in ("", "c", "posix")):
+        return ""
+    known = {name.lower(): name for name in languages()}
+    found = known.get(code) or known.get(code.partition("_")[0])
+    if found is None and asked is not None:
+        from doctor.knowledge.document import KnowledgeError
+
+        raise KnowledgeError(f"no such language: {asked}; there are {', '.join(['en', *known.values()])}")
+    return found or ""
+
+
+def load(extra: str | None = None, language: str = "") -> dict[str, Any]:
     """The compiled knowledge; `extra` names a file or folder with rules of the user's own, which add to it.
+
+    `language` is one of `languages`, or "" for English; rules of the user's own stay as they are written.
 
     A rule of `extra` replaces one with the same id, as does a profile of its folder `profiles`. Raises
     `doctor.knowledge.compile.KnowledgeError`.
     """
-    known = _base()
+    known = _base(language)
     if extra is None:
         return known
     from pathlib import Path
@@ -54,18 +92,18 @@ def load(extra: str | None = None) -> dict[str, Any]:
     return {**known, "rules": rules, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
 
 
-def _base() -> dict[str, Any]:
+def _base(language: str) -> dict[str, Any]:
     """What ships with the program; in a checkout, what `make` compiled unless a source is newer."""
-    if not _in_checkout() or _fresh():
-        with open(SHIPPED, "rb") as file:
+    if not _in_checkout() or (not language and _fresh()):
+        with open(f"{SHIPPED[:-5]}.{language}.json" if language else SHIPPED, "rb") as file:
             return _parse(file.read())
     folder = rules_folder()
-    cache = _cache_file(_fingerprint(folder))
+    cache = _cache_file(_fingerprint(folder, language))
     known = _cached(cache)
     if known is None:
         from doctor.knowledge.compile import compile_folder
 
-        known = compile_folder(folder)
+        known = compile_folder(folder, language)
         _remember(cache, known)
     return known
 
@@ -87,6 +125,8 @@ def _statuses(folder: str) -> Iterator[os.stat_result]:
     """Every rule file and folder: a file that was taken away makes its folder newer."""
     yield os.stat(folder)  # noqa: PTH116
     for entry in os.scandir(folder):
+        if entry.name == LOCALE:
+            continue
         if entry.is_dir():
             yield from _statuses(entry.path)
         elif entry.name.endswith(".yaml"):
@@ -100,15 +140,16 @@ def _parse(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _fingerprint(folder: Path) -> str:
-    """A hash of the names and contents of all rule files and of the compiler itself."""
+def _fingerprint(folder: Path, language: str = "") -> str:
+    """A hash of the names and contents of all rule files, of a language's catalogue, and of the compiler itself."""
     from hashlib import sha256
     from pathlib import Path
 
     digest = sha256()
     sources = [Path(root) / name for root, _, names in os.walk(folder) for name in names if name.endswith(".yaml")]
     here = Path(__file__).parent
-    for path in [*sorted(sources), *(here / name for name in COMPILER)]:
+    catalogue = [folder / LOCALE / f"{language}.po", here / "translate.py"] if language else []
+    for path in [*sorted(sources), *(here / name for name in COMPILER), *catalogue]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:24]
 

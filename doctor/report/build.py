@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from doctor.collect.catalogue import ask_for
+from doctor.say import say
 
 if TYPE_CHECKING:
     from doctor.diagnosis.finding import Cause as FoundCause
@@ -125,21 +126,36 @@ def headline(diagnosis: Diagnosis) -> str:
     names += ", …" if len(diagnosis.targets) > 3 else ""
     if diagnosis.verdict == "ready":
         waived = [found for found in diagnosis.findings if found.status == "waived"]
-        besides = f"{len(waived)} failure{'s are' if len(waived) > 1 else ' is'} waived"
+        count = len(waived)
+        besides = say("{count} failures are waived", count=count) if count > 1 else say("1 failure is waived")
         if any(found.severity == "blocker" for found in waived):
             # Whether it works with that in the way, a waiver does not say.
-            about = f"giving {names} to a guest" if names else "giving devices of this host to guests"
-            return f"Nothing but what is waived stands against {about} ({besides})"
-        ready = f"{names} can be given to a guest" if names else "This host can give devices to guests"
-        return f"{ready} ({besides})" if waived else ready
+            about = (
+                say("giving {names} to a guest", names=names) if names else say("giving devices of this host to guests")
+            )
+            return say("Nothing but what is waived stands against {about} ({besides})", about=about, besides=besides)
+        ready = (
+            say("{names} can be given to a guest", names=names)
+            if names
+            else say("This host can give devices to guests")
+        )
+        return say("{ready} ({besides})", ready=ready, besides=besides) if waived else ready
     if diagnosis.verdict == "undetermined":
-        about = f"whether {names} can be given to a guest" if names else "whether this host can give devices to guests"
+        about = (
+            say("whether {names} can be given to a guest", names=names)
+            if names
+            else say("whether this host can give devices to guests")
+        )
         missing = sum(1 for found in diagnosis.findings if found.status == "unknown")
-        return f"What was read does not settle {about} ({missing} open questions)"
+        return say("What was read does not settle {about} ({missing} open questions)", about=about, missing=missing)
     first = next((cause.finding.title for cause in diagnosis.causes), "")
-    about = f"{names} cannot be given to a guest yet" if names else "This host cannot give devices to guests yet"
+    about = (
+        say("{names} cannot be given to a guest yet", names=names)
+        if names
+        else say("This host cannot give devices to guests yet")
+    )
     start = first[:1] if first[1:2].isupper() else first[:1].lower()
-    return f"{about}: {start}{first[1:]}" if first else about
+    return say("{about}: {first}", about=about, first=start + first[1:]) if first else about
 
 
 def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from doctor.report.commands import by_hand
 from doctor.report.visible import visible_everywhere
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 SEVERITIES = ("blocker", "risk", "advice")
 _ALWAYS_CLOSING = ("bootloader", "initramfs")  # once for all files, whoever asked for them
-_DOUBTS = ("inferred", "does not tell", "its kin", "No way is known")  # what notes say of an unsure plan
-_EDIT_SAID = "and save."  # what a note that says how to edit ends with
 _MANY = 3  # rows of which the same is said once
 VERDICTS = ("ready", "not-ready", "undetermined")
 
@@ -149,7 +148,9 @@ class View(NamedTuple):
         plan = self.report["plan"]
         if plan["assured"]:
             return []
-        told = any(doubt in note for note in plan["notes"] for doubt in _DOUBTS)
+        # Translators: pieces of the plan's notes that tell of a doubt, as your translations of those notes have them.
+        pieces = say("inferred|does not tell|its kin|No way is known").split("|")
+        told = any(piece in note for note in plan["notes"] for piece in pieces)
         return ["plan-compare"] if told else ["plan-unsure", "plan-compare"]
 
 
@@ -367,7 +368,8 @@ def how_to_edit(change: FileChange, commands: list[str], note: str = "") -> tupl
     None if the `note` that is shown beside it says so already.
     """
     gone, come = len(change["before"]), len(change["after"])
-    if _EDIT_SAID in note or not by_hand(change, commands):
+    # Translators: what a note that says how to edit ends with; the end of your "{done}{also} and save."
+    if say("and save.") in note or not by_hand(change, commands):
         return "", gone, come
     if gone and come:
         return "edit-replace", gone, come

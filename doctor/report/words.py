@@ -1,9 +1,11 @@
-"""The report's own words, apart from any format; another language is another table like this one.
+"""The report's own words, apart from any format, in English; a catalogue of `rules/locale/` has them in others.
 
 A text with a bar has two forms: for one, and for any other number.
 """
 
 from __future__ import annotations
+
+from doctor.say import language, say
 
 ENGLISH = {
     # Verdicts, severities, statuses
@@ -142,9 +144,9 @@ ENGLISH = {
 class Words:
     """The words of one language."""
 
-    def __init__(self, table: dict[str, str] | None = None, language: str = "en") -> None:
-        """Without a table: English."""
-        self.table, self.language = ENGLISH if table is None else table, language
+    def __init__(self) -> None:
+        """Those of the language that is spoken now."""
+        self.table, self.language = ENGLISH, language().replace("_", "-")
 
     def __call__(self, key: str, count: int | None = None, **values: object) -> str:
         """The words for `key`, in the form for `count` if it is given, with `values` filled in.
@@ -152,7 +154,7 @@ class Words:
         >>> Words()("reboots", count=1), Words()("reboots", count=2)
         ('1 reboot in all', '2 reboots in all')
         """
-        text = self.table.get(key, key)
+        text = say(self.table.get(key, key))
         if count is not None:
             one, _, many = text.partition("|")
             text = many if many and count != 1 else one

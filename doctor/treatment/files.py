@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from doctor.say import say
 from doctor.treatment import safe
 
 if TYPE_CHECKING:
@@ -83,13 +84,14 @@ class Draft:
         if self.mode or self.emptied:
             return None
         if not self.replaced:
-            return "Change the line as said here and save." if self.told else None
+            return say("Change the line as said here and save.") if self.told else None
         old = sum(span for span, _ in self.replaced.values())
         new = len([text for _, text in self.replaced.values() if text is not None]) + len(self.added)
-        lines = [f"{'lines' if count > 1 else 'line'}" for count in (old, new)]
-        done = f"Put the + {lines[1]} in place of the - {lines[0]}" if new else f"Delete the - {lines[0]}"
-        also = ", change the other as said here" if self.told else ""
-        return f"{done}{also} and save."
+        gone = say("the - lines") if old > 1 else say("the - line")
+        come = say("the + lines") if new > 1 else say("the + line")
+        done = say("Put {come} in place of {gone}", come=come, gone=gone) if new else say("Delete {gone}", gone=gone)
+        also = say(", change the other as said here") if self.told else ""
+        return say("{done}{also} and save.", done=done, also=also)
 
     @property
     def changed(self) -> bool:

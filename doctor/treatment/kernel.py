@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doctor.facts.fact import UNKNOWN
+from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, step_of, verify_of
@@ -51,7 +52,7 @@ def kernel_steps(job: Job, way: Way) -> list[Step]:
     """The steps that bring the wish into the configuration of one loader; none if it is there already."""
     if not (job.wish.adds or job.wish.removes):
         return []
-    prefix = f"If {way.when}: " if way.when else ""
+    prefix = say("If {when}: ", when=way.when) if way.when else ""
     style = way.data.get("style", "text")
     if style == "command":
         return _by_command(job, way, prefix)
@@ -75,7 +76,13 @@ def misplaced(job: Job) -> list[str]:
         for word in job.wish.adds:
             if line.in_use is False and any(holds(have, word, job.rules) for have in line.words):
                 path = safe.words(line.path)
-                notes[f"{word} stands in /{path} already, which the boot loader in use does not read."] = None
+                notes[
+                    say(
+                        "{word} stands in /{path} already, which the boot loader in use does not read.",
+                        word=word,
+                        path=path,
+                    )
+                ] = None
     return list(notes)
 
 
@@ -113,7 +120,10 @@ def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
         draft = drafts.of(line.piece)
         text = _rendered(line, words, drop=way.data.get("style") == "line" and line is not lines[0])
         if text is UNKNOWN:
-            draft.tell(f"this goes {_inside(line)}, whose other words stay as they are on the host", line.text)
+            draft.tell(
+                say("this goes {inside}, whose other words stay as they are on the host", inside=_inside(line)),
+                line.text,
+            )
         else:
             draft.replace(line.at, text if isinstance(text, str) else None, line.span)
         _credit(job, draft, list(line.words), words)
@@ -151,37 +161,47 @@ def _rendered(line: ConfigLine, words: list[str], drop: bool) -> Any:
 def _inside(line: ConfigLine) -> str:
     """Where the change goes, for a line that is not written anew."""
     if line.variable and safe.fits("module", line.variable):
-        return f"within the line that begins with {line.variable}"
-    return "within the line that holds the parameters"
+        return say("within the line that begins with {variable}", variable=line.variable)
+    return say("within the line that holds the parameters")
 
 
 def _unseen(job: Job, way: Way, drafts: Drafts) -> None:
     """The change of a file whose present line was not seen."""
     path, variable = str(way.data["file"]), way.data.get("variable") or way.data.get("keyword")
     if variable and way.data.get("style") == "shell":
-        where = f"in the line that begins with {variable}=, inside the quotes"
+        where = say("in the line that begins with {variable}=, inside the quotes", variable=variable)
     elif variable:
-        where = f"at the end of the line that begins with {variable}"
+        where = say("at the end of the line that begins with {variable}", variable=variable)
     else:
-        where = "at the end of its one line"
+        where = say("at the end of its one line")
     draft = drafts.at(path)
     missing = str(way.data.get("missing") or "")
-    verb = "this goes" if job.wish.adds else "it stands"
-    draft.tell(f"{verb} {where} (the present line was not seen). {missing}".strip().rstrip("."))
-    said = [(f"add {word}", asks, word) for word, asks in job.wish.adds.items()]
-    said += [(f"remove {word} if it is there", asks, word) for word, asks in job.wish.removes.items()]
+    verb = say("this goes") if job.wish.adds else say("it stands")
+    draft.tell(
+        say("{verb} {where} (the present line was not seen). {missing}", verb=verb, where=where, missing=missing)
+        .strip()
+        .rstrip(".")
+    )
+    said = [(say("add {word}", word=word), asks, word) for word, asks in job.wish.adds.items()]
+    said += [(say("remove {word} if it is there", word=word), asks, word) for word, asks in job.wish.removes.items()]
     for text, asks, word in said:
         draft.parts += [Part("kernel_parameter", text, ask, job.verify(word)) for ask in asks]
 
 
 def _wanted(job: Job) -> str:
     """The wish in words."""
-    said = [f"add {' '.join(job.wish.adds)}"] if job.wish.adds else []
+    said = [say("add {adds}", adds=" ".join(job.wish.adds))] if job.wish.adds else []
     for optional in (False, True):
         some = [word for word, asks in job.wish.removes.items() if all(ask.optional for ask in asks) is optional]
         if some:
-            said.append(f"remove {' '.join(some)}" + (" (optional)" if optional and len(job.asks) > 1 else ""))
-    return " and ".join(said)
+            said.append(
+                say("remove {some}", some=" ".join(some))
+                + (say(" (optional)") if optional and len(job.asks) > 1 else "")
+            )
+    text = said[0]
+    for more in said[1:]:
+        text = say("{some} and {more}", some=text, more=more)
+    return text
 
 
 def _credit(job: Job, draft: Draft, old: list[str], new: list[str]) -> None:
@@ -190,14 +210,14 @@ def _credit(job: Job, draft: Draft, old: list[str], new: list[str]) -> None:
     for word, asks in job.wish.adds.items():
         if word in new and word not in old:
             was = [gone for gone in old if key(gone) == key(word) and gone not in new]
-            instead = f" in place of {' '.join(was)}" if was and all(map(_plain, was)) else ""
-            said.append((f"add {word}{instead}", asks, job.verify(word)))
+            instead = say(" in place of {was}", was=" ".join(was)) if was and all(map(_plain, was)) else ""
+            said.append((say("add {word}{instead}", word=word, instead=instead), asks, job.verify(word)))
     for word, asks in job.wish.removes.items():
         gone = [have for have in old if key(have) == key(word) and have not in new]
         replaced = any(key(add) == key(word) for add in new if add not in old)
         if gone and not replaced:
-            said.append((f"remove {word}", asks, job.verify(word)))
-    for text, asks, verify in said or [("write all parameters on one line", job.asks, job.verify())]:
+            said.append((say("remove {word}", word=word), asks, job.verify(word)))
+    for text, asks, verify in said or [(say("write all parameters on one line"), job.asks, job.verify())]:
         draft.parts += [Part("kernel_parameter", text, ask, verify) for ask in asks]
 
 
@@ -223,7 +243,7 @@ def _by_command(job: Job, way: Way, prefix: str) -> list[Step]:
     command = _command(way.data, adds, removes)
     undo = _command(way.data, removes, adds)
     note = f". {way.data['note']}" if way.data.get("note") else ""
-    summary = f"{prefix}{_wanted(job)}, in every boot entry{note}"
+    summary = say("{prefix}{wanted}, in every boot entry{note}", prefix=prefix, wanted=_wanted(job), note=note)
     verify = job.verify(*adds, *removes)
     return [make_step("kernel_parameter", summary, job.asks, [command], undo=[undo], verify=verify)]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from doctor.facts.modprobe import ids as effective_ids
 from doctor.facts.modprobe import plain
 from doctor.later import later
+from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, verify_of
@@ -51,7 +52,14 @@ class Desk(NamedTuple):
         """The values that fit their kind; a note if some do not."""
         good, bad = safe.sift(kind, values)
         if bad:
-            self.notes.append(f"{ask.check} names {bad} value(s) of an unexpected form ({kind}): left out.")
+            self.notes.append(
+                say(
+                    "{check} names {bad} value(s) of an unexpected form ({kind}): left out.",
+                    check=ask.check,
+                    bad=bad,
+                    kind=kind,
+                )
+            )
         return good
 
 
@@ -84,7 +92,7 @@ def load_modules(desk: Desk, ask: Ask, early: bool = False) -> None:
     for name in missing:
         draft.add(name)
     verify = verify_of(desk.ways.data, "load_modules")
-    draft.parts.append(Part("load_modules", f"load {', '.join(missing)} at boot", ask, verify))
+    draft.parts.append(Part("load_modules", say("load {missing} at boot", missing=", ".join(missing)), ask, verify))
 
 
 def _listed(desk: Desk, name: str, when: str) -> bool:
@@ -103,10 +111,14 @@ def _load_early(desk: Desk, ask: Ask, names: list[str]) -> None:
     """Have modules loaded from the initramfs, in the way of its tool."""
     early = desk.ways.tool_data.get("early")
     if not early:
-        desk.tell("load_modules", [ask], f"Have {', '.join(names)} loaded from the initramfs, by its own tool")
+        desk.tell(
+            "load_modules",
+            [ask],
+            say("Have {names} loaded from the initramfs, by its own tool", names=", ".join(names)),
+        )
         return
     draft = desk.drafts.at(str(early["file"]))
-    summary = f"load {', '.join(names)} from the initramfs, before the drivers of the host"
+    summary = say("load {names} from the initramfs, before the drivers of the host", names=", ".join(names))
     draft.parts.append(Part("load_modules", summary, ask))
     if early["style"] == "lines":
         for name in names:
@@ -129,9 +141,15 @@ def _into_array(draft: Draft, variable: str, names: list[str]) -> None:
             new = [*names, *(word for word in words if plain(word) not in map(plain, names))]
             draft.replace(at, f"{found.group(1)}{found.group(2)}{' '.join(new)}{found.group(4)}{found.group(5)}")
         else:
-            draft.tell(f"put {' '.join(names)} first into {variable}", text)
+            draft.tell(say("put {names} first into {variable}", names=" ".join(names), variable=variable), text)
         return
-    draft.tell(f"put {' '.join(names)} first into {variable}=(…), whose present line was not seen")
+    draft.tell(
+        say(
+            "put {names} first into {variable}=(…), whose present line was not seen",
+            names=" ".join(names),
+            variable=variable,
+        )
+    )
 
 
 def unload_modules(desk: Desk, ask: Ask) -> None:
@@ -144,18 +162,18 @@ def unload_modules(desk: Desk, ask: Ask) -> None:
         for load in current:
             _unload(desk, ask, load, name)
         if not current:
-            text = f"Take {name} out of every list of modules; the list that names it was not seen"
+            text = say("Take {name} out of every list of modules; the list that names it was not seen", name=name)
             desk.tell("unload_modules", [ask], text, f"grep -rsw {name} {_PLACES}")
 
 
 def _unload(desk: Desk, ask: Ask, load: Load, name: str) -> None:
     path = load.source.path
     if not safe.fits("path", path):
-        desk.notes.append(f"{name} is named by a file whose name has unexpected characters.")
+        desk.notes.append(say("{name} is named by a file whose name has unexpected characters.", name=name))
         return
     draft = desk.drafts.of(load.piece)
     verify = verify_of(desk.ways.data, "unload_modules")
-    draft.parts.append(Part("unload_modules", f"no longer load {name}", ask, verify))
+    draft.parts.append(Part("unload_modules", say("no longer load {name}", name=name), ask, verify))
     current = draft.line(load.at)
     if load.list is None:
         draft.replace(load.at, None)
@@ -168,7 +186,7 @@ def _unload(desk: Desk, ask: Ask, load: Load, name: str) -> None:
             value = f"{pad}{kept}{pad}" if kept else ""
             draft.replace(load.at, f"{found.group(1)}{found.group(2)}{value}{found.group(4)}{found.group(5)}")
         else:
-            draft.tell(f"take {name} out of {load.list}", current)
+            draft.tell(say("take {name} out of {list}", name=name, list=load.list), current)
 
 
 def module_option(desk: Desk, ask: Ask) -> None:
@@ -192,9 +210,17 @@ def module_option(desk: Desk, ask: Ask) -> None:
         draft = desk.drafts.at(str(desk.ways.data.get("modprobe_file")))
         draft.add(f"options {module[0]} {' '.join(f'{name}={value}' for name, value in open_.items())}")
         said = ", ".join(f"{name}={value}" for name, value in open_.items())
-        draft.parts.append(_option_part(desk, ask, f"set {said} for {module[0]}", module[0], next(iter(open_))))
+        draft.parts.append(
+            _option_part(
+                desk, ask, say("set {said} for {module}", said=said, module=module[0]), module[0], next(iter(open_))
+            )
+        )
     elif removes and not current:
-        text = f"Remove {', '.join(removes)} of {module[0]} where it is set; that place was not seen"
+        text = say(
+            "Remove {removes} of {module} where it is set; that place was not seen",
+            removes=", ".join(removes),
+            module=module[0],
+        )
         desk.tell("module_option", [ask], text, f"grep -rs {module[0]} /etc/modprobe.d/")
 
 
@@ -217,8 +243,12 @@ def _rewrite_options(desk: Desk, ask: Ask, entry: Entry, wanted: dict[str, str],
     if words == before:
         return
     names = [word.partition("=")[0] for word in before if word not in words]
-    shown = [name for name in names if safe.fits("option", name)] or ["an option"]
-    said = f"{'remove' if len(words) < len(before) else 'change'} {', '.join(shown)} of {entry.module}"
+    shown = [name for name in names if safe.fits("option", name)] or [say("an option")]
+    options = ", ".join(shown)
+    if len(words) < len(before):
+        said = say("remove {options} of {module}", options=options, module=entry.module)
+    else:
+        said = say("change {options} of {module}", options=options, module=entry.module)
     put(desk, entry, words, [_option_part(desk, ask, said, entry.module, shown[0])])
 
 
@@ -231,7 +261,7 @@ def _current_words(desk: Desk, entry: Entry) -> list[str]:
 def put(desk: Desk, entry: Entry, words: list[str], parts: Sequence[Part]) -> None:
     """Write a modprobe.d line anew, or tell it if something on it is not plain."""
     if not safe.fits("path", entry.source.path):
-        desk.notes.append("A line of modprobe.d stands in a file whose name has unexpected characters.")
+        desk.notes.append(say("A line of modprobe.d stands in a file whose name has unexpected characters."))
         return
     draft = desk.drafts.of(entry.piece)
     draft.parts += parts
@@ -242,7 +272,9 @@ def put(desk: Desk, entry: Entry, words: list[str], parts: Sequence[Part]) -> No
         draft.replace(entry.at, f"{entry.kind} {name} {' '.join(words)}", entry.span)
     else:
         new = [word for word in words if safe.fits("value", word) and word not in entry.words]
-        draft.tell(f"in its present {entry.kind} line: {' '.join(new) or parts[0].summary}", entry.text)
+        draft.tell(
+            say("in its present {kind} line: {new}", kind=entry.kind, new=" ".join(new) or parts[0].summary), entry.text
+        )
 
 
 def softdep(desk: Desk, ask: Ask, drivers: Iterable[Any], before: str = "vfio-pci") -> None:
@@ -258,7 +290,9 @@ def softdep(desk: Desk, ask: Ask, drivers: Iterable[Any], before: str = "vfio-pc
         for driver in late:
             draft.add(f"softdep {driver} pre: {before}")
         verify = verify_of(desk.ways.data, "softdep")
-        draft.parts.append(Part("softdep", f"load {before} before {', '.join(late)}", ask, verify))
+        draft.parts.append(
+            Part("softdep", say("load {before} before {late}", before=before, late=", ".join(late)), ask, verify)
+        )
 
 
 def bind_ids(desk: Desk, asks: Sequence[Ask], typed: Sequence[str] = ()) -> list[Ask]:
@@ -301,7 +335,7 @@ def _ids_line(desk: Desk, wanted: Sequence[tuple[Ask, list[str]]], union: list[s
     parts = [
         Part(
             "bind_ids",
-            f"bind {', '.join(ids)} to vfio-pci",
+            say("bind {ids} to vfio-pci", ids=", ".join(ids)),
             ask,
             tuple(v for one in ids for v in verify_of(desk.ways.data, "bind_ids", {"ids": one})),
         )
@@ -330,9 +364,9 @@ def bind_addresses(desk: Desk, asks: Sequence[Ask]) -> None:
         return
     how = desk.ways.tool_data.get("bind_addresses")
     if not how:
-        text = f"Have the driver_override of {', '.join(new)} set to vfio-pci before the drivers load"
+        text = say("Have the driver_override of {new} set to vfio-pci before the drivers load", new=", ".join(new))
         if not desk.ways.data.get("immutable"):
-            text += ", by driverctl(8) for instance; the initramfs tool is not known"
+            text += say(", by driverctl(8) for instance; the initramfs tool is not known")
         commands = [f"driverctl set-override {address} vfio-pci" for address in new]
         desk.tell("bind_addresses", asks, text, *commands)
         return
@@ -340,7 +374,9 @@ def bind_addresses(desk: Desk, asks: Sequence[Ask]) -> None:
     for ask, some in wanted:
         slots = dict.fromkeys(address.rpartition(".")[0] for address in some)
         verify = tuple(v for s in slots for v in verify_of(desk.ways.data, "bind_addresses", {"slot": s}))
-        parts.append(Part("bind_addresses", f"bind {', '.join(some)} to vfio-pci, by address", ask, verify))
+        parts.append(
+            Part("bind_addresses", say("bind {some} to vfio-pci, by address", some=", ".join(some)), ask, verify)
+        )
     (_install_line if "line" in how else _script)(desk, how, new, parts)
     for ask in () if how.get("before_drivers") else asks:
         softdep(desk, ask, _field(ask, "drivers"))
@@ -361,7 +397,7 @@ def _install_line(desk: Desk, how: Any, addresses: list[str], parts: list[Part])
         if same_kind and safe.fits("path", entry.source.path):
             draft.replace(entry.at, text, entry.span)
         else:
-            draft.tell("an install line for vfio-pci is there already: name these addresses there", entry.text)
+            draft.tell(say("an install line for vfio-pci is there already: name these addresses there"), entry.text)
         return
     draft = desk.drafts.at(str(desk.ways.data.get("modprobe_file")))
     draft.add(safe.fill(how["line"], {"addresses": " ".join(addresses)}))

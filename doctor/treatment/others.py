@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.outcome import make_step
 
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
     from doctor.treatment.result import Step
     from doctor.treatment.steps import Ask
 
-_STOPS = "Guests and services of this host stop meanwhile."
-
 
 def reboot_step(kind: str, text: str, commands: Sequence[str], asks: Sequence[Ask], needs: Sequence[Step]) -> Step:
     """The reboot by which `needs`, the steps before, take effect; `asks` are what is done on its way."""
-    step = make_step(kind, text, asks, commands, risk=_STOPS, reboot=True)
+    step = make_step(
+        kind, text, asks, commands, risk=say("Guests and services of this host stop meanwhile."), reboot=True
+    )
     step["why"] = list(dict.fromkeys([*step["why"], *(check for one in needs for check in one["why"])]))
     step["optional"] = all(ask.optional for ask in asks) and all(one["optional"] for one in needs)
     return step
@@ -43,14 +44,14 @@ def firmware_step(
     must = not all(one["optional"] for one in needs) or not all(ask.optional for ask in held)
     said = []
     for name, some in asked.items():
-        text = f"set {entries[name]['title']} to {entries[name]['set']}"
-        text += " too, where there is such a setting" if name in brief else ""
-        said.append(f"{text} (optional)" if must and all(ask.optional for ask in some) else text)
+        text = say("set {title} to {set}", title=entries[name]["title"], set=entries[name]["set"])
+        text += say(" too, where there is such a setting") if name in brief else ""
+        said.append(text + say(" (optional)") if must and all(ask.optional for ask in some) else text)
     uefi = facts.boot.uefi.known and facts.boot.uefi.value is True
     commands = list(ways.data.get("firmware_reboot", ())) if uefi else []
     keys = data.get("vendors", {}).get(vendor, {}).get("key") or data.get("key")
-    key = "" if commands else f" (press {keys} at power-on)"
-    text = f"Reboot into the firmware setup{key} and {'; '.join(said)}"
+    key = "" if commands else say(" (press {keys} at power-on)", keys=keys)
+    text = say("Reboot into the firmware setup{key} and {said}", key=key, said="; ".join(said))
     step = reboot_step("firmware", text, commands or ways.data.get("reboot", ()), held, needs)
     found = [_setting(entries[name], vendor) for name in asked if name not in brief]
     step["note"] = safe.words(" ".join(dict.fromkeys([*found, *([step["note"]] if step["note"] else [])])))
@@ -83,10 +84,10 @@ def _vendor(facts: HostFacts, data: Mapping[str, Any]) -> str | None:
 def _setting(entry: Mapping[str, Any], vendor: str | None) -> str:
     """How one setting is found, in words."""
     names = ", ".join(f'"{name}"' for name in entry["look_for"])
-    text = f"{entry['title']}: look for {names}"
+    text = say("{title}: look for {names}", title=entry["title"], names=names)
     path = entry.get("paths", {}).get(vendor)
     if path:
-        text += f" (on boards of this maker usually under {path['path']})"
+        text += say(" (on boards of this maker usually under {path})", path=path["path"])
     return f"{text}. {entry['note']}" if entry.get("note") else f"{text}."
 
 
@@ -99,14 +100,16 @@ def vm_step(ask: Ask, ways: Ways) -> Step | None:
     removes = safe.sift("vm_key", body.get("remove") or ())[0]
     if not safe.fits("vm", vm) or not (good or removes):
         return None
-    said = [f"set {key}: {value}" for key, value in good] + [f"remove {key}" for key in removes]
+    said = [say("set {key}: {value}", key=key, value=value) for key, value in good] + [
+        say("remove {key}", key=key) for key in removes
+    ]
     commands: list[str] = []
     if (ways.data.get("vm_config") or {}).get("tool") == "qm":
         commands = [f"qm set {vm} --{key} {safe.quote(value)}" for key, value in good]
         commands += [f"qm set {vm} --delete {','.join(removes)}"] if removes else []
     undo = [f"# put the lines back that qm config {vm} showed before (keep its output)"] if commands else []
     verify = [f"qm config {vm}"] if commands else []
-    summary = f"In the configuration of VM {vm}: {'; '.join(said)}"
+    summary = say("In the configuration of VM {vm}: {said}", vm=vm, said="; ".join(said))
     return make_step("vm_config", summary, [ask], commands, undo=undo, verify=verify)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from doctor.say import say
 from doctor.treatment import safe
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
         askers.setdefault(part.summary, []).append(part.ask)
     mixed = not all(ask.optional for ask in asks)
     said = [
-        f"{text} (optional)" if mixed and all(ask.optional for ask in held) else text for text, held in askers.items()
+        text + say(" (optional)") if mixed and all(ask.optional for ask in held) else text
+        for text, held in askers.items()
     ]
     told = list(dict.fromkeys([*said, *draft.told]))
     summary = "; ".join(told)
@@ -74,9 +76,13 @@ def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
         return make_step(kind, f"{prefix}{summary}. {immutable}: {lines}", asks, verify=verify)
     change = draft.change()
     if draft.emptied:
-        summary = f"{summary}: delete the file {change['path']}, which holds nothing else"
+        summary = say(
+            "{summary}: delete the file {path}, which holds nothing else", summary=summary, path=change["path"]
+        )
     else:
-        summary = f"{summary}, in {change['path']}" if len(told) < 2 else f"in {change['path']}: {summary}"
+        path = change["path"]
+        some = say("{summary}, in {path}", summary=summary, path=path)
+        summary = some if len(told) < 2 else say("in {path}: {summary}", summary=summary, path=path)
     commands = draft.commands(str(data.get("editor", "nano")))
     summary = prefix + summary
     return make_step(kind, summary, asks, commands, [change], draft.undo(), verify, note=draft.how)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from doctor.say import say
 from doctor.treatment import modules, others, safe
 from doctor.treatment.files import Drafts
 from doctor.treatment.kernel import Job, kernel_steps, misplaced
@@ -70,7 +71,7 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any], rank:
     job = _job(asks, desk, platforms)
     steps = _steps(asks, desk, job, platforms, rank)
     if _of(asks, "person") and any(step["kind"] == "bind_addresses" for step in steps):
-        notes.append("Moving a card changes addresses: examine the host again before you bind by address.")
+        notes.append(say("Moving a card changes addresses: examine the host again before you bind by address."))
     all_notes = [*ways.notes, *notes, *job.wish.notes, *misplaced(job)] if asks else []
     # What the plan could not know matters only where it names files or commands of the platform.
     told = any(step["files"] or step["kind"] in _PLATFORMS_OWN for step in steps)
@@ -142,7 +143,14 @@ def _without_contradictions(asks: list[Ask], notes: list[str]) -> list[Ask]:
         for name in names:
             if name not in ours and safe.fits("module", name):
                 holder = said[str(name)].check
-                notes.append(f"{ask.check} and {holder} disagree about the module {name}: {holder} holds.")
+                notes.append(
+                    say(
+                        "{check} and {holder} disagree about the module {name}: {holder} holds.",
+                        check=ask.check,
+                        holder=holder,
+                        name=name,
+                    )
+                )
         if ours:
             kept.append(ask._replace(body=ours))
     return kept
@@ -201,10 +209,15 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]
         mine = {check for step in made for check in step["why"]}
         askers = [*(ask for ask in job.asks if not made or ask.check in mine), *applied]
         apply = by_firmware(way.data.get("apply"), uefi.value if uefi.known else None)
-        prefix = f"If {way.when}: " if way.when else ""
-        present = "" if made else ": the wanted parameters are configured already"
+        prefix = say("If {when}: ", when=way.when) if way.when else ""
+        present = "" if made else say(": the wanted parameters are configured already")
         told = way.data.get("note") and way.data.get("style") != "text"
-        text = f"{prefix}bring the configuration of {way.data.get('title', way.loader)} into effect{present}"
+        text = say(
+            "{prefix}bring the configuration of {title} into effect{present}",
+            prefix=prefix,
+            title=way.data.get("title", way.loader),
+            present=present,
+        )
         text += f". {way.data['note']}" if told else ""
         why = " ".join(ask.why for ask in applied if ask.why) if made else None
         verify = job.verify()
@@ -215,7 +228,7 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]
         steps = edits or updates
         mine = {check for step in steps for check in step["why"]}
         askers = [ask for ask in wants if ask.check in mine]
-        text = "Find out which boot loader is in use"
+        text = say("Find out which boot loader is in use")
         steps.insert(0, make_step("find_loader", text, askers, ways.tell, change=False))
     return edits, updates
 
@@ -232,8 +245,8 @@ def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step]) -> list[Step]
     if commands and all(command in applied for command in commands):
         return []
     asks = [part.ask for draft in touched for part in draft.parts]
-    unknown = ways.data.get("rebuild_unknown", "Build the initramfs again, by this system's own tool")
-    text = "Rebuild the initramfs, which holds copies of these files" if commands else str(unknown)
+    unknown = ways.data.get("rebuild_unknown", say("Build the initramfs again, by this system's own tool"))
+    text = say("Rebuild the initramfs, which holds copies of these files") if commands else str(unknown)
     note = ways.tool_data.get("note")
     undo = list(commands)
     summary = f"{text}. {note}" if note and commands else text
@@ -242,7 +255,7 @@ def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step]) -> list[Step]
 
 def _reboot(ways: Ways, needs: list[Step]) -> list[Step]:
     """One reboot, if anything takes effect by it only."""
-    return [others.reboot_step("reboot", "Reboot once", ways.data.get("reboot", ()), (), needs)] if needs else []
+    return [others.reboot_step("reboot", say("Reboot once"), ways.data.get("reboot", ()), (), needs)] if needs else []
 
 
 def _in_order(blocks: Sequence[list[Step]], rank: Mapping[str, int]) -> list[Step]:
@@ -271,7 +284,7 @@ def _verification(steps: list[Step], rank: Mapping[str, int]) -> list[Step]:
         return []
     for step in steps:
         step["verify"] = [command for command in step["verify"] if command in commands]
-    step = make_step("verify", "Verify, and examine the host again", (), commands)
+    step = make_step("verify", say("Verify, and examine the host again"), (), commands)
     step["why"] = list(dict.fromkeys(check for one in ordered if one["verify"] for check in one["why"]))
     step["optional"] = all(one["optional"] for one in steps if one["verify"])
     return [step]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from doctor.say import say
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -103,7 +105,9 @@ def choose(platforms: Mapping[str, Any], facts: HostFacts) -> Ways:
     proven = data.get("proof") == "run" and all(way.data.get("proof", "run") == "run" for way in loaders)
     if stem != FALLBACK and not proven:
         title = data.get("title", stem)
-        notes.append(f"These commands follow {title}'s documentation; they were not tried on this host.")
+        notes.append(
+            say("These commands follow {title}'s documentation; they were not tried on this host.", title=title)
+        )
     return Ways(stem, data, tuple(loaders), tuple(tell), tool, told and len(loaders) == 1, tuple(notes))
 
 
@@ -115,12 +119,12 @@ def _stem(platforms: Mapping[str, Any], platform: Platform) -> tuple[str, list[s
     found = _speaks_for(platforms, name, platform)
     if found:
         weak = platform.distribution.weak
-        hint = "The distribution is inferred, from the kernel's name for instance; nothing states it."
+        hint = say("The distribution is inferred, from the kernel's name for instance; nothing states it.")
         return found, [hint] if weak else []
     for kin in platform.like.value if platform.like.known else ():
         found = _speaks_for(platforms, kin, platform)
         if found:
-            return found, [f"No file speaks for this distribution; the plan follows its kin, {kin}."]
+            return found, [say("No file speaks for this distribution; the plan follows its kin, {kin}.", kin=kin)]
     return FALLBACK, []
 
 
@@ -154,17 +158,21 @@ def _loaders(data: Mapping[str, Any], boot: Boot, notes: list[str]) -> tuple[lis
         loader = str(boot.loader.value)
         if loader in known:
             return [Way(loader, known[loader], None)], []
-        notes.append(f"No way is known for the loader {loader} on this system.")
-        note = {"title": loader, "style": "text", "note": "Parameters belong into the file that it reads."}
+        notes.append(say("No way is known for the loader {loader} on this system.", loader=loader))
+        note = {"title": loader, "style": "text", "note": say("Parameters belong into the file that it reads.")}
         return [Way(loader, note, None)], []
     assume = data.get("assume")
     if isinstance(assume, str) and assume in known:
         title = known[assume].get("title", assume)
-        notes.append(f"The evidence does not tell the boot loader; the plan goes by {title}, the usual one here.")
+        notes.append(
+            say(
+                "The evidence does not tell the boot loader; the plan goes by {title}, the usual one here.", title=title
+            )
+        )
         return [Way(assume, known[assume], None)], []
     both = data.get("both") or {}
     ways = [Way(one["loader"], known.get(one["loader"], {}), one["when"]) for one in both.get("ways", ())]
-    notes.append("The evidence does not tell the boot loader, so the plan gives each way and how to tell.")
+    notes.append(say("The evidence does not tell the boot loader, so the plan gives each way and how to tell."))
     return ways, list(both.get("tell", ()))
 
 

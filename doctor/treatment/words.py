@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from doctor.say import say
 from doctor.treatment import safe
 
 if TYPE_CHECKING:
@@ -65,14 +66,27 @@ def merge(asks: Iterable[Ask], rules: Grammar) -> Wish:
         adds, bad = safe.sift("parameter", _listed(body.get("add")))
         removes, bad_too = safe.sift("parameter", _listed(body.get("remove")))
         if bad + bad_too:
-            wish.notes.append(f"{ask.check} names {bad + bad_too} kernel parameter(s) of an unexpected form: left out.")
+            wish.notes.append(
+                say(
+                    "{check} names {count} kernel parameter(s) of an unexpected form: left out.",
+                    check=ask.check,
+                    count=bad + bad_too,
+                )
+            )
         for word in adds:
             _add(wish, word, ask, rules)
         for word in removes:
             clash = word if word in wish.adds else None
             if clash and word not in adds:
                 holder = wish.adds[clash][0].check
-                wish.notes.append(f"{ask.check} would remove {word}, which {holder} needs: it stays.")
+                wish.notes.append(
+                    say(
+                        "{check} would remove {word}, which {holder} needs: it stays.",
+                        check=ask.check,
+                        word=word,
+                        holder=holder,
+                    )
+                )
             elif not clash:
                 wish.removes.setdefault(word, []).append(ask)
     return wish
@@ -85,12 +99,27 @@ def _listed(given: Any) -> list[Any]:
 
 def _add(wish: Wish, word: str, ask: Ask, rules: Grammar) -> None:
     if word in wish.removes:
-        wish.notes.append(f"{ask.check} would add {word}, which {wish.removes[word][0].check} removes: it goes.")
+        wish.notes.append(
+            say(
+                "{check} would add {word}, which {holder} removes: it goes.",
+                check=ask.check,
+                word=word,
+                holder=wish.removes[word][0].check,
+            )
+        )
         return
     for other, holders in wish.adds.items():
         if excludes(other, word, rules):
             holder = holders[0].check
-            wish.notes.append(f"{ask.check} would add {word}, {holder} needs {other}: that one holds.")
+            wish.notes.append(
+                say(
+                    "{check} would add {word}, {holder} needs {other}: that one holds.",
+                    check=ask.check,
+                    word=word,
+                    holder=holder,
+                    other=other,
+                )
+            )
             return
     wish.adds.setdefault(word, []).append(ask)
 

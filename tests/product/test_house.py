@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOUSE = ROOT / "docs" / "architecture.md"
 MODULES = sorted((ROOT / "doctor").rglob("*.py"))
 LONGEST_MODULE, LONGEST_FUNCTION = 420, 45
-NOT_FOR_JSON = {"jinja2", "yaml", "rich", "weasyprint", "click", "typer", "docopt", "fire", "shtab"}
+NOT_FOR_JSON = {"babel", "jinja2", "yaml", "rich", "weasyprint", "click", "typer", "docopt", "fire", "shtab"}
 SHOW_MODULES = """
 import json, sys
 from doctor.cli import main
