@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import InputError
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

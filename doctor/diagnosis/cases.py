@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from doctor.diagnosis.diagnose import causes, depths
 from doctor.diagnosis.engine import run
@@ -24,6 +24,7 @@ from doctor.facts.host import Host
 from doctor.knowledge.compile import rule_files, rules_in
 from doctor.knowledge.document import KnowledgeError
 from doctor.knowledge.store import rules_folder
+from doctor.record import NamedTuple
 from doctor.treatment.steps import KINDS
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from doctor.evidence.types import Source
+from doctor.record import NamedTuple
 
 PASS, FAIL, UNKNOWN, NOT_APPLICABLE, WAIVED = "pass", "fail", "unknown", "not-applicable", "waived"
 SEVERITIES = ("blocker", "risk", "advice")  # worst first

@@ -13,9 +13,10 @@ it explained stands by itself. After its last day it turns nothing, and the repo
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.diagnosis import finding as f
+from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:

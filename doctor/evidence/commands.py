@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from doctor.evidence.programs import GREPS, PASSING, PLAIN, READERS
 from doctor.evidence.prompts import is_command, prompt, user_and_host
 from doctor.later import later
+from doctor.record import NamedTuple
 
 __all__ = ["Command", "is_command", "parse", "prompt", "route", "user_and_host", "writes"]
 

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
 
 from doctor.evidence.types import EXCERPT, Piece
+from doctor.record import NamedTuple
 
 GUESTS, OTHERS = "text/guest", "text/other-host"
 # What only a host has: its virtual machines, and what starts them says.

@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doctor.evidence.types import WHOLE, Piece
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

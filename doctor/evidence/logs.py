@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doctor.evidence.types import EXCERPT, Piece
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

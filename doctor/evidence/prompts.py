@@ -52,6 +52,7 @@ _TITLE = r"""(?P<mark>[\s\#*_=>.)\-\d]{0,12})
         (?:[`"'](?P<quoted>[^`"']{3,300})[`"']|(?P<bare>[a-z][a-z0-9_./-]{1,40}?(?:\s[^:：`]{1,200}?)?))
         (?:\s?(?:output|gives|shows|says|returns|prints|的?输出|的?结果|ausgabe)){0,2}
         (?P<end>\s?[:：]?[\s*_=\-]{0,8})"""
+_NAME = later(r"[a-z][a-z0-9_.-]{1,40}")
 # Words of sentences about a program.
 _SAID = frozenset(
     ("says", "is", "and", "the", "shows", "not", "but", "gives", "I", "that", "was", "does", "doesn't", "with")
@@ -122,7 +123,8 @@ def titled(line: str) -> str | None:
     (None, None)
     """
     words = [word.strip(_AROUND).lower() for word in line[:_LONGEST].split(None, _LEADING)[:_LEADING]]
-    if COMMANDS.isdisjoint(words) and not any(word.isascii() is False for word in words):
+    # Where words are not parted by blanks, a program's name stands between other letters.
+    if COMMANDS.isdisjoint(words) and (line.isascii() or COMMANDS.isdisjoint(_NAME.findall(line[:_LONGEST].lower()))):
         return None
     found = _title().fullmatch(line[:_LONGEST].rstrip())
     if not found:

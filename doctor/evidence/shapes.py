@@ -7,9 +7,9 @@ the others only claim lines that nothing claims.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from doctor.later import later
+from doctor.record import NamedTuple
 
 _ADDRESS = r"(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]"
 _STAMP = (

@@ -7,9 +7,10 @@ command's output is under `cmd/` (`cmd/dmesg`), a directory's listing ends in a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

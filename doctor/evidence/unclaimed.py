@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from doctor.evidence.types import Evidence

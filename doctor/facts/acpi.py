@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Source
 from doctor.facts.acpiheader import HEADER
 from doctor.facts.acpiunits import Alias, Ioapic, Named, Reporting, Reserved, Unit, in_dmar, in_ivrs
 from doctor.facts.fact import Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

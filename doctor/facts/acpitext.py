@@ -17,7 +17,9 @@ b'DMAR\\xa8\\x00\\x00\\x00'
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

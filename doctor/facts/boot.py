@@ -18,7 +18,7 @@ which of the files that loader reads, and which words come out of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts import bootfiles, loaders
 from doctor.facts.bootfiles import ENTRIES, GRUB_FILE, GRUB_VARIABLES, GRUBENV, ONE_LINE
@@ -28,6 +28,7 @@ from doctor.facts.bootfiles import split as split
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.facts.platform import Platform, find_line
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,10 @@ include/uapi/linux/pci_regs.h names it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

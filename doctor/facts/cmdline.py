@@ -9,10 +9,11 @@ Source of the rules: linux init/main.c, kernel/params.c, lib/cmdline.c. Which op
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 WANTED = "proc/cmdline"
 

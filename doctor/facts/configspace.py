@@ -17,11 +17,12 @@ Sources: PCI Express Base Specification 6.0, chapter 7; linux include/uapi/linux
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Source
 from doctor.facts.capabilities import PCIE_TYPES, Acs, Bar, Buses, Capabilities, Rebar, Rom, Window, nothing
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import UNKNOWN, Fact
+from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ ends at a structure without length and refuses one that passes the end; for memo
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from doctor.facts.acpiheader import Defect, Header, Shape, header, number, seal, walk, words
+from doctor.record import NamedTuple
 
 __all__ = ("Affinity", "Dmar", "Memory", "Named", "Other", "Reporting", "Scope", "Unit", "read", "seal")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from doctor.evidence.types import Source
+from doctor.record import NamedTuple
 
 
 class _Unknown:

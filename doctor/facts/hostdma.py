@@ -18,10 +18,11 @@ identity. A group whose devices VFIO holds keeps its type there, but is in the g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.device import HARMLESS_DRIVERS
 from doctor.facts.fact import Fact, Listing
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from doctor.facts.device import Device

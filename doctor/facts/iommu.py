@@ -7,7 +7,7 @@ Sysfs beats the log, the log beats parameters; what a log's silence proves is th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doctor.evidence.types import CUT, FILTERED, WHOLE, Evidence, Piece
 from doctor.facts.cmdline import Cmdline
@@ -15,6 +15,7 @@ from doctor.facts.fact import UNKNOWN, Contradiction, Fact, unknown
 from doctor.facts.machine import Machine
 from doctor.facts.messages import Log
 from doctor.facts.pci import GROUPS, VFIO_DRIVERS, Pci
+from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:

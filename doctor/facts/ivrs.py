@@ -16,9 +16,8 @@ of one IOMMU in several blocks of different types; the kernel reads those of one
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from doctor.facts.acpiheader import Defect, Header, Shape, header, number, walk, words
+from doctor.record import NamedTuple
 
 _LEAST = 48  # bytes before the first block
 _BLOCK = Shape("block", 1, 2, 2, 4)

@@ -21,7 +21,7 @@ unknown; `<access denied>` is unknown; a capability that a whole description doe
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import CUT, EXCERPT, Piece, Source
 from doctor.facts import capabilities as kinds
@@ -29,6 +29,7 @@ from doctor.facts.capabilities import Acs, Bar, Buses, Capabilities, Rebar, Rom,
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.facts.lspci import device_at
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

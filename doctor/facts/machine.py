@@ -8,11 +8,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import UNKNOWN, Fact, unknown
 from doctor.facts.messages import Log
+from doctor.record import NamedTuple
 
 _VENDORS = (
     ("GenuineIntel", "intel"),

@@ -12,9 +12,8 @@ AMD, the one of the south bridge among them (drivers/iommu/amd/init.c, check_ioa
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from doctor.facts.acpiheader import Defect, Header, Shape, header, number, walk
+from doctor.record import NamedTuple
 
 _LEAST = 44
 _IOAPIC, _IOAPIC_LENGTH = 1, 12

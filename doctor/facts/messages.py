@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import EXCERPT, KERNEL_LOGS, Evidence, Piece, Source
 from doctor.facts.complete import PLACES, passes, span
 from doctor.facts.fact import UNKNOWN, Fact, Listing
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,12 +18,13 @@ quoted (linux kernel/params.c). vfio-pci's `ids` is one string: a later one repl
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts import lists
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.facts.lists import plain as plain
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,8 +147,9 @@ class Modprobe(NamedTuple):
 
     @property
     def passed_over(self) -> Fact:
-        """The files of /etc/modprobe.d that modprobe never reads, for their names."""
-        return Fact(Listing(source.text for source in self.unread), tuple(self.unread), self.unread.wanted)
+        """The files of /etc/modprobe.d that modprobe never reads, for their names; a name alone may be a folder's."""
+        seen = tuple(source for source in self.unread if not source.path.endswith("/"))
+        return Fact(Listing(source.text for source in seen), seen, self.unread.wanted)
 
     @staticmethod
     def _whether(found: tuple[Entry, ...] | tuple[Load, ...], listing: Listing) -> Fact:

@@ -13,11 +13,12 @@ Sources: linux Documentation/filesystems/proc.rst (mountinfo), Documentation/ABI
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing
 from doctor.later import later
+from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ add words of their own. The order of words does not matter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.cmdline import Cmdline, Word, split
 from doctor.facts.fact import Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from doctor.facts.boot import Boot, ConfigLine

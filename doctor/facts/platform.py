@@ -16,10 +16,11 @@ Sources of the facts: os-release(5); the kernel release suffixes of the distribu
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import Fact, unknown
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

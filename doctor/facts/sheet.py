@@ -11,7 +11,7 @@ A group of facts shows itself: a NamedTuple by its fields, another by the names 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import (
     ABSENT,
@@ -32,6 +32,7 @@ from doctor.facts.messages import Log
 from doctor.facts.modules import Modules
 from doctor.facts.pci import Pci
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

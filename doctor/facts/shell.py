@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doctor.later import later
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,12 @@ the one nearest the root is the one that does not.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.capabilities import FROM_PCI, TO_PCI
 from doctor.facts.fact import UNKNOWN, Fact, unknown
 from doctor.later import later
+from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ Sources: linux drivers/iommu/intel/iommu.h (CAP and ECAP bits; VT-d specificatio
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from doctor.evidence.types import Evidence, Piece
 from doctor.facts.fact import Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 CLASS = "sys/class/iommu/"
 GROUPS = "sys/kernel/iommu_groups/"

@@ -9,10 +9,11 @@ One module a manager: proxmox.py, libvirt.py, qemu.py; each is imported where it
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing, unknown
+from doctor.record import NamedTuple
 
 
 class Passed(NamedTuple):

@@ -6,7 +6,9 @@ A new format is a renderer, its template if it has one, and a line here.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from doctor.report.model import Report

@@ -6,8 +6,9 @@ no redaction touched, is written anew; any other change is told in words, beside
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import UNKNOWN
+from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current

@@ -7,11 +7,12 @@ Source of the ways: modprobe.d(5); linux Documentation/ABI/testing/sysfs-bus-pci
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.facts.modprobe import ids as effective_ids
 from doctor.facts.modprobe import plain
 from doctor.later import later
+from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current

@@ -6,8 +6,9 @@ which `rules/platforms/common.yaml` describes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:

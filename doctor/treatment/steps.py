@@ -21,9 +21,10 @@ person: "text"                    what only a person can do (move the card to an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doctor.diagnosis.finding import SEVERITIES
+from doctor.record import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

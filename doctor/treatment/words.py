@@ -6,8 +6,9 @@ The knowledge of which parameters accumulate, which are lists and which values e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 
