@@ -80,8 +80,13 @@ def _report_in(name: str) -> Report | None:
             if file.read(1) != b"{":
                 return None
             data = b"{" + file.read(LARGEST)
+    except OSError:
+        return None
+    try:
         found = json.loads(data)
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
+        if b'"schema_version"' in data[:200]:
+            raise InputError(f"{name}: a report of passdoctor that is cut or damaged") from None
         return None
     if not isinstance(found, dict) or "schema_version" not in found or "checks" not in found:
         return None

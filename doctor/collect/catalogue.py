@@ -223,7 +223,9 @@ _MODULES = (
     + _drop_ins("etc/modules-load.d")
     + _drop_ins("usr/lib/modules-load.d")
     + _drop_ins("lib/modules-load.d")
-    + _drop_ins("etc/modprobe.d")
+    # Files of other names too: modprobe passes over them, which few people know.
+    + [_listing("etc/modprobe.d/", "grep -Hs . /etc/modprobe.d/*.conf")]
+    + [_file("etc/modprobe.d/*", "grep -Hs . /etc/modprobe.d/*.conf", "mixed")]
     + _drop_ins("run/modprobe.d")
     + _drop_ins("usr/lib/modprobe.d")
     + _drop_ins("lib/modprobe.d")
@@ -328,7 +330,7 @@ def item_for(evidence_path: str) -> Optional[Item]:
     """Return the item that EVIDENCE_PATH belongs to, else the closest listing above it, else None.
 
     >>> item_for("etc/modprobe.d/vfio.conf").path, item_for("sys/kernel/iommu_groups/7").path
-    ('etc/modprobe.d/*.conf', 'sys/kernel/iommu_groups/')
+    ('etc/modprobe.d/*', 'sys/kernel/iommu_groups/')
     """
     path = evidence_path
     while path:

@@ -11,11 +11,29 @@ from doctor.facts.fact import Fact, Listing, unknown
 from doctor.facts.modprobe import ids as configured_ids
 
 if TYPE_CHECKING:
+    from doctor.evidence.types import Evidence
     from doctor.facts.host import Host
     from doctor.facts.pci import Device
 
 _VFIO_NAMES = ("vfio", "vfio_pci", "vfio_iommu_type1", "vfio_virqfd", "vfio_pci_core", "pci_stub")
 _YES = ("1", "y", "Y", "yes", "on", "true")
+
+# Where nobody writes a script, and where the text is long.
+_NO_SCRIPTS = ("sys/", "proc/", "cmd/dmesg", "cmd/journal", "lib/", "usr/lib/modprobe")
+_STORES = ("etc/driverctl.d/", "boot/config/")
+
+
+def speaks_of_overrides(evidence: Evidence) -> bool:
+    """Whether anything may bind devices by address: a cheap look, before the parsers of scripts are imported."""
+    if any(evidence.under(store) for store in _STORES):
+        return True
+    words = ("driver_override", "driverctl", "dpdk-devbind")
+    return any(
+        "vfio" in piece.text and any(word in piece.text for word in words)
+        for path in evidence.paths()
+        if not path.startswith(_NO_SCRIPTS)
+        for piece in evidence.pieces(path)
+    )
 
 
 class Binding:

@@ -151,7 +151,7 @@ class Host:
         """The layers of the IOMMU."""
         from doctor.facts.iommu import read
 
-        return read(self.evidence, self.log, self.machine, self.cmdline, self.pci, lambda: self.acpi)
+        return read(self.evidence, self.log, self.machine, self.cmdline, self.pci, self.kconfig, lambda: self.acpi)
 
     @cached_property
     def modules(self) -> Modules:
@@ -247,13 +247,9 @@ class Host:
     @cached_property
     def given_by_script(self) -> tuple[Override, ...]:
         """What a script, a udev rule or a tool's store gives to vfio-pci by address, outside a guest's start."""
-        if not any(
-            "vfio" in piece.text
-            and any(word in piece.text for word in ("driver_override", "driverctl", "dpdk-devbind"))
-            for path in self.evidence.paths()
-            if not path.startswith(("sys/", "proc/", "cmd/dmesg", "cmd/journal", "lib/", "usr/lib/modprobe"))
-            for piece in self.evidence.pieces(path)
-        ) and not (self.evidence.under("etc/driverctl.d/") or self.evidence.under("boot/config/")):
+        from doctor.facts.binding import speaks_of_overrides
+
+        if not speaks_of_overrides(self.evidence):
             return ()
         held = (one for one in self.overrides.configured if one.driver == "vfio-pci" and one.address)
         return tuple(one for one in held if one.when not in ("guest", "unknown"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from doctor.evidence.types import CUT, FILTERED, WHOLE, Evidence, Piece
 from doctor.facts.cmdline import Cmdline
-from doctor.facts.fact import UNKNOWN, Contradiction, Fact, unknown
+from doctor.facts.fact import Contradiction, Fact, unknown
 from doctor.facts.machine import Machine
 from doctor.facts.messages import Log
 from doctor.facts.pci import GROUPS, VFIO_DRIVERS, Pci
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from doctor.facts.acpi import Acpi
+    from doctor.facts.kconfig import Kconfig
 
 TABLES = "sys/firmware/acpi/tables/"
 CLASS = "sys/class/iommu/"
@@ -41,7 +42,13 @@ class Iommu(NamedTuple):
 
 
 def read(
-    evidence: Evidence, log: Log, machine: Machine, cmdline: Cmdline, pci: Pci, tables: Callable[[], Acpi]
+    evidence: Evidence,
+    log: Log,
+    machine: Machine,
+    cmdline: Cmdline,
+    pci: Pci,
+    kconfig: Kconfig,
+    tables: Callable[[], Acpi],
 ) -> Iommu:
     """Every layer, each as a fact with its sources; `tables` reads the firmware's tables when they are wanted."""
     contradictions: list[Contradiction] = []
@@ -53,7 +60,7 @@ def read(
         active = table._replace(value=False)
     return Iommu(
         table, active, _remapped(evidence, log, machine, cmdline, tables, contradictions), _or_active(groups, active),
-        _passthrough(log, cmdline), default_on(evidence), noiommu, tuple(contradictions),
+        _passthrough(log, cmdline), _default_on(kconfig), noiommu, tuple(contradictions),
     )  # fmt: skip
 
 
@@ -298,14 +305,10 @@ def _passthrough(log: Log, cmdline: Cmdline) -> Fact:
     return said or unknown("cmd/dmesg")
 
 
-def default_on(evidence: Evidence) -> Fact:
-    """Whether this kernel switches VT-d on by itself: its build configuration tells."""
-    for prefix in ("boot/config", "proc/config"):
-        for piece in evidence.under(prefix):
-            for index, line in enumerate(piece.text.splitlines()):
-                if line.startswith(("CONFIG_INTEL_IOMMU_DEFAULT_ON=y", "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y")):
-                    return Fact(True, (piece.cite(index, line.strip()),))
-            for index, line in enumerate(piece.text.splitlines()):
-                if "CONFIG_INTEL_IOMMU_DEFAULT_ON" in line or line.startswith("CONFIG_INTEL_IOMMU=y"):
-                    return Fact(False, (piece.cite(index, line.strip()),))
-    return Fact(UNKNOWN, (), ("boot/config-{release}",))
+def _default_on(kconfig: Kconfig) -> Fact:
+    """Whether this kernel switches VT-d on by itself (drivers/iommu/intel/Kconfig; the second option is Debian's)."""
+    plain, without_igpu = (kconfig.lookup("INTEL_IOMMU_DEFAULT_ON" + more) for more in ("", "_INTGPU_OFF"))
+    for option in (plain, without_igpu):
+        if option.known and option.value == "y":
+            return option._replace(value=True)
+    return plain._replace(value=False) if plain.known else plain

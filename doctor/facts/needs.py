@@ -22,7 +22,7 @@ from doctor.record import NamedTuple
 from doctor.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from doctor.facts.pci import Device
 
@@ -90,16 +90,21 @@ def _network(evidence: Evidence) -> list[Need] | None:
     return found if told else None
 
 
+def _each_once(waiting: list[str]) -> Iterator[str]:
+    """Takes names off a list that grows meanwhile, each once: what leads back to itself ends."""
+    seen: set[str] = set()
+    while waiting and len(seen) < _STEPS:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            yield name
+
+
 def _cards(evidence: Evidence, interface: str) -> dict[str, tuple[str, Source]]:
     """The PCI cards under a network interface, through bridges, bonds and VLANs."""
     found: dict[str, tuple[str, Source]] = {}
     waiting = [interface.partition("@")[0]]
-    seen: set[str] = set()
-    while waiting and len(seen) < _STEPS:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
+    for name in _each_once(waiting):
         card = _linked(evidence, NET, name)
         if card is not None:
             found[name] = card
@@ -130,12 +135,7 @@ def _disks(evidence: Evidence, device: str, mounted: Source) -> list[Need] | Non
     """The controllers under a block device, through partitions, mappings and arrays."""
     found: list[Need] = []
     waiting = [_kernel_name(evidence, device)]
-    seen: set[str] = set()
-    while waiting and len(seen) < _STEPS:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
+    for name in _each_once(waiting):
         disk = _linked(evidence, BLOCK, name)
         if disk is not None:
             what = say("the root file system ({name})", name=name)

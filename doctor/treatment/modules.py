@@ -66,14 +66,9 @@ class Desk(NamedTuple):
 
 def vfio_builtin(facts: HostFacts, ways: Ways) -> bool:
     """Whether vfio-pci is part of the kernel, where modprobe.d does not reach it."""
-    for piece in facts.evidence.under("lib/modules/", "/modules.builtin"):
-        if "vfio-pci.ko" in piece.text:
-            return True
-        if not piece.terms and piece.text:
-            return False
-    for piece in facts.evidence.under("boot/config-"):
-        if "CONFIG_VFIO_PCI=" in piece.text:
-            return "CONFIG_VFIO_PCI=y" in piece.text
+    state = facts.modules.lookup("vfio_pci")
+    if state.known and state.value is not None:  # not to be loaded says nothing of what is built in
+        return bool(state.value == "built-in")
     span = ways.data.get("vfio_builtin")
     version = facts.platform.kernel_version
     return bool(span and version.known and tuple(span["from"]) <= version.value < tuple(span["below"]))

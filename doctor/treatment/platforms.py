@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from doctor.evidence.types import Evidence
     from doctor.facts.boot import Boot
     from doctor.facts.modprobe import Modprobe
+    from doctor.facts.modules import Modules
     from doctor.facts.platform import Platform
 
 FALLBACK = "generic"
@@ -33,6 +34,8 @@ class HostFacts(Protocol):
     def platform(self) -> Platform: ...
     @property
     def modprobe(self) -> Modprobe: ...
+    @property
+    def modules(self) -> Modules: ...
     @property
     def evidence(self) -> Evidence: ...
 

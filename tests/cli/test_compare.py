@@ -125,6 +125,7 @@ def test_the_profile_and_waivers_hold_for_both(
     ("text", "said"),
     [
         ('{"schema_version": "2.0", "checks": []}', "schema_version is 2.0"),
+        ('{"schema_version": "1.0", "checks": [', "cut or damaged"),
         ('{"schema_version": "1.0", "checks": {}}', "not a report"),
         ('{"schema_version": "1.0", "checks": [{}], "subject": 1}', "not a report"),
     ],

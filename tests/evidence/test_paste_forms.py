@@ -14,8 +14,15 @@ from doctor.evidence import clean, commands, prompts, prose
 from doctor.evidence.open import open_bytes
 from doctor.evidence.paste import open_paste, roles
 from doctor.evidence.types import READABLE, Evidence, Piece
-from doctor.evidence.unclaimed import unclaimed
 from doctor.examine import examine_evidence
+from doctor.facts.sheet import Unread, sheet
+from doctor.knowledge.store import load
+
+
+def unclaimed(evidence: Evidence) -> list[Unread]:
+    """The lines that `passdoctor facts` says nobody read."""
+    return sorted(sheet(evidence, load(None)).unread, key=lambda lost: lost.source.line or 0)
+
 
 CASES = sorted((Path(__file__).resolve().parents[3] / "shared" / "cases").glob("*/paste.txt"))
 ECHO = "[    0.054042] DMAR: IOMMU enabled"
@@ -241,7 +248,7 @@ def test_the_table_of_proxmox(lines: list[str], command: str) -> None:
 def test_a_journal_in_json_between_words() -> None:
     found = paste(f'From the journal:\n{{"MESSAGE":"{DIRECTED[15:]}","_TRANSPORT":"kernel"}}\nthat is all\n')
     assert ("iommu-active", "", "pass") in verdicts(found)[0]
-    assert [one.text for one in unclaimed(found)] == ["From the journal:", "that is all"]
+    assert [one.source.text for one in unclaimed(found)] == ["From the journal:", "that is all"]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +296,7 @@ def test_an_example_is_no_evidence(text: str) -> None:
     assert ECHO in "\n".join(texts(found, "cmd/dmesg"))
     assert "Directed I/O" not in "\n".join(one.text for one in everything(found) if one.path != "text/example")
     assert ("iommu-active", "", "pass") not in verdicts(found)[0]
-    assert any("Directed I/O" in one.text for one in unclaimed(found))
+    assert any("Directed I/O" in one.source.text for one in unclaimed(found))
 
 
 @pytest.mark.parametrize(
@@ -309,7 +316,7 @@ def test_a_guest_does_not_speak_for_its_host(text: str) -> None:
     found = paste(text)
     kept = "\n".join(one.text for one in everything(found) if not one.path.startswith("text/"))
     assert "QEMU Standard" not in kept and "vda1" not in kept and "not viable" in kept
-    assert any("QEMU Standard" in one.text and "guest" in one.why for one in unclaimed(found))
+    assert any("QEMU Standard" in one.source.text and "guest" in one.why for one in unclaimed(found))
     assert not [one for one in verdicts(found)[0] if one[0] == "not-assessable" and one[2] == "fail"]
 
 
@@ -336,7 +343,7 @@ def test_of_several_hosts_the_one_with_the_trouble_counts() -> None:
         found = paste(text)
         assert texts(found, "cmd/dmesg") == [ECHO]
         assert texts(found, "text/prompts") == ["root@pve"]
-        assert any(one.text == DIRECTED and "other" in one.why for one in unclaimed(found))
+        assert any(one.source.text == DIRECTED and "other" in one.why for one in unclaimed(found))
 
 
 FORMS: dict[str, Callable[[list[str]], list[str]]] = {
@@ -406,7 +413,7 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
 
 def test_unclaimed_lines_have_their_numbers() -> None:
     found = unclaimed(paste(f"Hello!\n{ECHO}\n\nWhat now?\n"))
-    assert [(one.line, one.text, one.why) for one in found] == [
+    assert [(one.source.line, one.source.text, one.why) for one in found] == [
         (1, "Hello!", "recognised by no reader"),
         (4, "What now?", "recognised by no reader"),
     ]

@@ -233,3 +233,24 @@ def test_the_firmwares_word_on_interrupt_remapping(flags: int, chips: str, expec
     pieces += [Piece("proc/interrupts", chips, "d")] if chips else []
     remapped = Host(Evidence("directory", "d", pieces), load(None)).iommu.remapped
     assert (remapped.value if remapped.known else None) is expected
+
+
+ON, OFF = "CONFIG_INTEL_IOMMU_DEFAULT_ON=y", "# CONFIG_INTEL_IOMMU_DEFAULT_ON is not set"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"boot/config-6.8.0": ON}, True),
+        ({"boot/config-6.8.0": OFF}, False),
+        ({"boot/config-6.8.0": "CONFIG_INTEL_IOMMU_DEFAULT_ON_INTGPU_OFF=y"}, True),
+        # Another kernel's file beside the running one's says nothing of it.
+        ({"boot/config-6.8.0": ON, "boot/config-5.15.0": OFF}, True),
+        ({"boot/config-5.15.0": OFF}, None),
+    ],
+)
+def test_what_the_running_kernels_configuration_switches_on(files: dict[str, str], expected: bool | None) -> None:
+    pieces = [Piece(path, text, "d") for path, text in files.items()]
+    pieces += [Piece("proc/sys/kernel/osrelease", "6.8.0", "d")]
+    found = Host(Evidence("directory", "d", pieces), load(None)).iommu.default_on
+    assert (found.value if found.known else None) is expected

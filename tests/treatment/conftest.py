@@ -11,6 +11,7 @@ import yaml
 from doctor.diagnosis.finding import Finding
 from doctor.evidence.types import Evidence, Piece
 from doctor.facts import boot, modprobe, platform
+from doctor.facts.host import Host
 from doctor.knowledge.store import load
 
 from .hand_made import Facts, Failed, MakeFacts
@@ -26,7 +27,8 @@ def make_facts() -> MakeFacts:
         all_pieces = [Piece(path, text, path) for path, text in files.items()] + list(pieces)
         evidence = Evidence("directory", "host", all_pieces, complete=complete)
         known = platform.read(evidence, load()["platforms"])
-        return Facts(evidence, known, boot.read(evidence, known), modprobe.read(evidence))
+        loaded = Host(evidence, load()).modules
+        return Facts(evidence, known, boot.read(evidence, known), modprobe.read(evidence), loaded)
 
     return make
 

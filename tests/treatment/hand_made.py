@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from doctor.diagnosis.finding import Finding
 from doctor.evidence.types import Evidence, Piece
-from doctor.facts import boot, modprobe, platform
+from doctor.facts import boot, modprobe, modules, platform
 from doctor.treatment.plan import make_plan
 
 
@@ -17,6 +17,7 @@ class Facts(NamedTuple):
     platform: platform.Platform
     boot: boot.Boot
     modprobe: modprobe.Modprobe
+    modules: modules.Modules
 
 
 class MakeFacts(Protocol):
