@@ -8,45 +8,42 @@ import time
 from typing import Any, Dict, List, Optional, Sequence, TextIO, Tuple
 
 from . import version
-from .catalogue import ITEMS, item_for
+from .catalogue import ITEMS, earlier_boot, item_for
 from .model import Collected
+from .redact_classes import CLASSES
 
-__all__ = ["main"]
+__all__ = ["main", "make_parser"]
 
-_CLASSES = {
-    "email": "e-mail addresses",
-    "host": "host names",
-    "ip": "IP addresses",
-    "iqn": "iSCSI and NVMe names",
-    "mac": "MAC addresses",
-    "net": "domain names",
-    "note": "notes of VMs",
-    "secret": "keys and passwords",
-    "serial": "serial numbers",
-    "smbios": "SMBIOS texts of VMs",
-    "snapshot": "names of snapshots",
-    "tag": "tags of VMs",
-    "user": "user names",
-    "uuid": "UUIDs",
-    "vm": "names of VMs",
-    "wwn": "world wide names",
-}
 _SHOWN = 6
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Collect as ARGV says; return 0, or 2 for what cannot be done, with one line on stderr."""
-    options = _parser().parse_args(argv)
+    options = make_parser().parse_args(argv)
     if options.list:
-        sys.stdout.write(_catalogue())
+        from . import show
+
+        sys.stdout.write(show.catalogue(ITEMS + (earlier_boot(1),)))
         return 0
+    if options.print_script:
+        from . import shell
+
+        sys.stdout.write(shell.script())
+        return 0
+    _step_back()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGHUP, _interrupt)
     except ValueError:
         pass  # not the main thread: whoever runs it there ends it
     try:
-        sys.stdout.write(_collect(options.output, options.redact == "forum"))
+        if options.preview:
+            from . import preview
+
+            sys.stdout.write(preview.of_host(options.full, options.redact == "forum", options.note, options.since_boot))
+            return 0
+        redacting = options.redact == "forum"
+        sys.stdout.write(_collect(options.output, redacting, options.note, options.since_boot, options.map))
     except OSError as error:
         where = options.output or "the current folder"
         sys.stderr.write("passdoctor collect: {}: {}\n".format(where, error.strerror or error))
@@ -57,7 +54,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The options of `passdoctor collect`."""
     parser = argparse.ArgumentParser(
         prog="passdoctor collect",
         description="Gather, read-only, what tells whether this host can pass PCI devices through to VMs.",
@@ -69,15 +67,42 @@ def _parser() -> argparse.ArgumentParser:
         default="forum",
         help="forum: replace names, addresses, serial numbers, keys (default); none: keep all as it is",
     )
+    parser.add_argument("--preview", action="store_true", help="show what would be shared, and write nothing")
+    parser.add_argument("--full", action="store_true", help="with --preview: every line of every file")
+    parser.add_argument("--map", metavar="FILE", help="write what stands for what to FILE; keep it to yourself")
+    parser.add_argument("--note", metavar="TEXT", default="", help="a line of yours that the report shows")
+    parser.add_argument(
+        "--since-boot", metavar="-N", type=_boots, default=0, help="the kernel's log of the N boots before this one too"
+    )
     parser.add_argument("--list", action="store_true", help="show what is collected, and collect nothing")
+    parser.add_argument(
+        "--print-script", action="store_true", help="print a shell script that collects where there is no Python"
+    )
     return parser
+
+
+def _boots(text: str) -> int:
+    """How many boots back `-1` to `-9` goes."""
+    if len(text) == 2 and text[0] == "-" and text[1] in "123456789":
+        return int(text[1])
+    raise argparse.ArgumentTypeError("{!r}: -1 is the boot before this one, -9 the earliest".format(text))
+
+
+def _step_back() -> None:
+    """Let everybody else go first; the priority of input and output follows (ionice(1))."""
+    try:
+        os.nice(19)
+    except OSError:
+        pass
 
 
 def _interrupt(_number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _collect(output: Optional[str], redacting: bool) -> str:
+def _collect(
+    output: Optional[str], redacting: bool, note: str = "", boots: int = 0, private_map: Optional[str] = None
+) -> str:
     from . import pack
     from .gather import gather
 
@@ -86,16 +111,21 @@ def _collect(output: Optional[str], redacting: bool) -> str:
         raise FileExistsError(17, "exists already, and is not overwritten", target)
     progress = _Progress(sys.stderr)
     redactions: Optional[Dict[str, int]] = None
+    by_file: Optional[Dict[str, Dict[str, int]]] = None
     try:
-        collected = gather("/", progress.show)
+        collected = gather("/", progress.show, boots)._replace(note=pack.plain_note(note))
         if redacting:
-            from .redact import redact
+            from .redact import Redactor, redact_with
 
             progress.show("redacting")
-            collected, redactions = redact(collected)
+            redactor = Redactor()
+            collected, by_file = redact_with(collected, redactor)
+            redactions = dict(redactor.counts)
+            if private_map:
+                redactor.write_map(private_map)
     finally:
         progress.clear()
-    size = pack.write(collected, target, redactions, version())
+    size = pack.write(collected, target, redactions, version(), by_file)
     return _summary(collected, target, size, redactions)
 
 
@@ -126,7 +156,7 @@ def _summary(collected: Collected, target: str, size: int, redactions: Optional[
     if redactions is None:
         lines.append("Nothing was redacted (--redact none): it holds names, addresses and serial numbers.")
     elif redactions:
-        counts = ["{} {}".format(count, _CLASSES.get(kind, kind)) for kind, count in redactions.items()]
+        counts = ["{} {}".format(count, CLASSES.get(kind, kind)) for kind, count in redactions.items()]
         lines.append("Redacted: {}.".format(", ".join(counts)))
     else:
         lines.append("Redacted: nothing private was found.")
@@ -137,7 +167,10 @@ def _left_out(collected: Collected) -> List[str]:
     groups: Dict[Tuple[str, str], List[str]] = {}
     needs_root = False
     for entry in collected.entries.values():
-        told = entry.state in ("denied", "failed", "cut") or (entry.how == "command" and entry.state == "absent")
+        lacking = (
+            entry.how == "command" and entry.state == "absent" and not (entry.reason or "").startswith("not needed")
+        )
+        told = entry.state in ("denied", "failed", "cut") or lacking
         if not told and not (entry.path == "proc/iomem" and entry.reason):
             continue
         item = item_for(entry.path)
@@ -155,17 +188,6 @@ def _left_out(collected: Collected) -> List[str]:
     if needs_root and not collected.as_root:
         lines.append("Run it as root to add these; the kernel log and config space settle most questions.")
     return lines
-
-
-def _catalogue() -> str:
-    rows = [("PATH", "HOW", "ROOT", "LIMIT", "PRIVACY", "ASK")]
-    for item in ITEMS:
-        limit = "{} KB".format(item.limit // 1024) if item.limit else "-"
-        how = "lines" if item.keep else item.how
-        rows.append((item.path, how, "root" if item.root else "-", limit, item.privacy, item.ask))
-    widths = [max(len(row[at]) for row in rows) for at in range(5)]
-    lines = ["  ".join([row[at].ljust(widths[at]) for at in range(5)] + [row[5]]) for row in rows]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import signal
 import stat
 import subprocess
 import time
-from typing import IO, List, NamedTuple, Optional, Sequence
+from typing import IO, NamedTuple, Optional, Sequence, Union
+
+from .relevant import Relevant
 
 __all__ = ["PATH", "Result", "find", "run"]
 
@@ -18,12 +20,33 @@ _STDERR_LIMIT = 16 * 1024
 
 
 class Result(NamedTuple):
-    """What a program left: both outputs, its exit status (None if it was killed), and why it was killed."""
+    """What a program left: both outputs, its exit status (None if it was killed), and why it was killed.
+
+    `left`: the lines of a log that were left out of its output.
+    """
 
     stdout: bytes
     stderr: bytes
     status: Optional[int]
     killed: Optional[str]
+    left: int = 0
+
+
+class _Whole:
+    """An output of which the first LIMIT bytes are kept, and no more is wanted."""
+
+    def __init__(self, limit: int) -> None:
+        self.left, self.lost = 0, 0
+        self._limit, self._data = limit, bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._data += data
+
+    def full(self) -> bool:
+        return len(self._data) > self._limit
+
+    def data(self) -> bytes:
+        return bytes(self._data[: self._limit])
 
 
 def find(program: str, path: str = PATH) -> Optional[str]:
@@ -39,10 +62,11 @@ def find(program: str, path: str = PATH) -> Optional[str]:
     return None
 
 
-def run(argv: Sequence[str], timeout: float, limit: int) -> Result:
+def run(argv: Sequence[str], timeout: float, limit: int, log: bool = False) -> Result:
     """Run ARGV for at most TIMEOUT seconds, keeping the first LIMIT bytes of its output.
 
-    Raises OSError if the program cannot be started.
+    Of a LOG beyond the limit the lines that matter are kept (see `relevant`). Raises OSError if the program
+    cannot be started.
     """
     process = subprocess.Popen(
         list(argv),
@@ -56,19 +80,22 @@ def run(argv: Sequence[str], timeout: float, limit: int) -> Result:
     )
     assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
     try:
-        return _drain(process, process.stdout, process.stderr, time.monotonic() + timeout, limit)
+        return _drain(process, process.stdout, process.stderr, time.monotonic() + timeout, limit, log)
     finally:
         _end(process)
         process.stdout.close()
         process.stderr.close()
 
 
-def _drain(process: "subprocess.Popen[bytes]", out: IO[bytes], err: IO[bytes], deadline: float, limit: int) -> Result:
-    outputs: List[bytearray] = [bytearray(), bytearray()]
+def _drain(
+    process: "subprocess.Popen[bytes]", out: IO[bytes], err: IO[bytes], deadline: float, limit: int, log: bool
+) -> Result:
+    kept: Union[Relevant, _Whole] = Relevant(limit) if log else _Whole(limit)
+    complaint = bytearray()
     killed: Optional[str] = None
     with selectors.DefaultSelector() as selector:
-        selector.register(out, selectors.EVENT_READ, 0)
-        selector.register(err, selectors.EVENT_READ, 1)
+        selector.register(out, selectors.EVENT_READ, kept)
+        selector.register(err, selectors.EVENT_READ, None)
         while selector.get_map() and killed is None:
             left = deadline - time.monotonic()
             ready = selector.select(max(left, 0))
@@ -78,11 +105,11 @@ def _drain(process: "subprocess.Popen[bytes]", out: IO[bytes], err: IO[bytes], d
                 data = os.read(key.fd, 65536)
                 if not data:
                     selector.unregister(key.fileobj)
-                elif key.data == 0:
-                    outputs[0] += data
-                elif len(outputs[1]) < _STDERR_LIMIT:
-                    outputs[1] += data
-            if len(outputs[0]) > limit:
+                elif key.data is not None:
+                    kept.feed(data)
+                elif len(complaint) < _STDERR_LIMIT:
+                    complaint += data
+            if isinstance(kept, _Whole) and kept.full():
                 killed = "limit"
     status = None
     if killed is None:
@@ -90,7 +117,8 @@ def _drain(process: "subprocess.Popen[bytes]", out: IO[bytes], err: IO[bytes], d
             status = process.wait(max(deadline - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
             killed = "timeout"
-    return Result(bytes(outputs[0][:limit]), bytes(outputs[1]), status, killed)
+    data = kept.data()
+    return Result(data, bytes(complaint), status, killed, kept.left + kept.lost)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

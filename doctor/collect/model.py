@@ -1,6 +1,6 @@
 """What a collection is, in memory: the same whether it was just gathered or read from a bundle."""
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 __all__ = ["STATES", "Collected", "Entry"]
 
@@ -29,6 +29,8 @@ class Collected(NamedTuple):
     """A whole collection: entries by path, when (UTC, ISO 8601), by which version, and with which rights.
 
     `redaction` is "forum" if replacements stand for private values, "none" if everything is as it was read.
+    `note` is what the person who collected wants to say, one line. `warnings` say what was changed after a
+    bundle was written, and `complete` is False if something of it is missing.
     """
 
     entries: Dict[str, Entry]
@@ -36,3 +38,6 @@ class Collected(NamedTuple):
     version: str
     as_root: bool
     redaction: str = "none"
+    note: str = ""
+    warnings: Tuple[str, ...] = ()
+    complete: bool = True

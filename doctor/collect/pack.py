@@ -1,8 +1,9 @@
 """Writes a collection as a bundle, whole or not at all, and reads one back.
 
-A bundle is a gzip-compressed tar: `passdoctor/manifest.json` (what was collected, how, in which state, and
-why something is missing), `passdoctor/sysfs.json` (the many small pieces: all of `sys/` and every listing,
-link and existence), and `passdoctor/files/PATH` for each other piece.
+A bundle is a gzip-compressed tar: `passdoctor/manifest.json` (what was collected, how, in which state, why
+something is missing, and the SHA-256 of every other member), `passdoctor/sysfs.json` (the many small pieces: all
+of `sys/` and every listing, link and existence), and `passdoctor/files/PATH` for each other piece.
+docs/bundle-format.md is the reference.
 """
 
 import binascii
@@ -11,89 +12,68 @@ import os
 from typing import Any, Dict, List, Optional, Tuple
 
 from .model import STATES, Collected, Entry
+from .output import write_new
 from .untar import BundleError, check_name, files
 
-__all__ = ["FORMAT", "BundleError", "unpack", "write"]
+__all__ = ["FORMAT", "NOTE", "BundleError", "from_members", "plain_note", "unpack", "write"]
 
 FORMAT = 1
+NOTE = 400
+"""Characters of a note that are kept."""
+
 _HOWS = ("file", "link", "listing", "command", "exists")
 _MANIFEST = "passdoctor/manifest.json"
 _SYSFS = "passdoctor/sysfs.json"
 _FILES = "passdoctor/files/"
+_SHOWN = 5  # names in a warning
+_VALUES = 200000  # of a JSON member
 
 
 def write(
-    collected: Collected, target_path: str, redactions: Optional[Dict[str, int]] = None, version: str = ""
+    collected: Collected,
+    target_path: str,
+    redactions: Optional[Dict[str, int]] = None,
+    version: str = "",
+    by_file: Optional[Dict[str, Dict[str, int]]] = None,
 ) -> int:
     """Write COLLECTED to the new file TARGET_PATH, with mode 0600, and return its size.
 
-    REDACTIONS says how often each class of private values was replaced; None: nothing was redacted.
-    The file appears whole or not at all. Raises FileExistsError if the name is taken (by a link, too), and
-    OSError for what else prevents it.
+    REDACTIONS says how often each class of private values was replaced, BY_FILE the same for each evidence path;
+    None: nothing was redacted. The file appears whole or not at all. Raises FileExistsError if the name is taken
+    (by a link, too), and OSError for what else prevents it.
     """
     if os.path.lexists(target_path):
         raise FileExistsError(17, "File exists", target_path)
-    data = to_bytes(collected, redactions, version)
-    folder = os.path.dirname(target_path) or "."
-    name = ".passdoctor-{}.tmp".format(binascii.hexlify(os.urandom(8)).decode())
-    temporary = os.path.join(folder, name)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with open(temporary, "wb", opener=lambda path, _: os.open(path, flags, 0o600)) as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        _publish(temporary, target_path)
-    finally:
-        # In every case, an interrupt included: the bundle has its own name by now, or is not wanted.
-        try:
-            os.unlink(temporary)
-        except FileNotFoundError:
-            pass
+    data = to_bytes(collected, redactions, version, by_file)
+    write_new(data, target_path)
     return len(data)
 
 
-def _publish(temporary: str, target: str) -> None:
-    try:
-        os.link(temporary, target)
-        return
-    except FileExistsError:
-        raise
-    except OSError:
-        pass  # FAT and some network file systems have no hard links
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-    try:
-        os.rename(temporary, target)
-    except BaseException:
-        os.unlink(target)
-        raise
-
-
-def to_bytes(collected: Collected, redactions: Optional[Dict[str, int]] = None, version: str = "") -> bytes:
+def to_bytes(
+    collected: Collected,
+    redactions: Optional[Dict[str, int]] = None,
+    version: str = "",
+    by_file: Optional[Dict[str, Dict[str, int]]] = None,
+) -> bytes:
     """Return the bundle of COLLECTED as bytes: the same for the same collection."""
-    import gzip
-    import io
-    import tarfile
     import time
 
+    from .tarball import tarball
+
     small, large = _split(collected)
-    manifest = _manifest(collected, redactions, version or collected.version)
-    members: List[Tuple[str, bytes]] = [(_MANIFEST, _json(manifest, 1)), (_SYSFS, _json(small, None))]
+    members: List[Tuple[str, bytes]] = [(_SYSFS, _json(small, None))]
     members += [(_FILES + path, large[path]) for path in sorted(large)]
+    manifest = _manifest(collected, redactions, version or collected.version)
+    if by_file is not None:
+        manifest["redactions_by_file"] = {path: dict(sorted(by_file[path].items())) for path in sorted(by_file)}
+    manifest["members"] = {name: {"size": len(data), "sha256": _digest(data)} for name, data in members}
+    manifest["sha256"] = _own_digest(manifest)
+    members.insert(0, (_MANIFEST, _json(manifest, 1)))
     try:
         seconds = int(_seconds(time.strptime(collected.collected_at, "%Y-%m-%dT%H:%M:%SZ")))
     except ValueError:
         seconds = 0
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, data in members:
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime, info.mode = len(data), seconds, 0o644
-            archive.addfile(info, io.BytesIO(data))
-    zipped = io.BytesIO()
-    with gzip.GzipFile("", "wb", 9, zipped, mtime=seconds) as stream:
-        stream.write(out.getvalue())
-    return zipped.getvalue()
+    return tarball(members, seconds)
 
 
 def _seconds(moment: Any) -> int:
@@ -133,9 +113,33 @@ def _split(collected: Collected) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
     return small, large
 
 
-def _manifest(collected: Collected, redactions: Optional[Dict[str, int]], version: str) -> Dict[str, Any]:
+def _digest(data: bytes) -> str:
     import hashlib
 
+    return hashlib.sha256(data).hexdigest()
+
+
+def _own_digest(manifest: Dict[str, Any]) -> str:
+    # The same however the JSON is laid out.
+    rest = {key: value for key, value in manifest.items() if key != "sha256"}
+    try:
+        text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        raise BundleError("the bundle's manifest.json is nested too deeply")
+    return _digest(text.encode("ascii"))
+
+
+def plain_note(text: str) -> str:
+    """Return TEXT as a note: one line of printable characters, no longer than `NOTE`.
+
+    >>> plain_note("after the \\n BIOS\\x1b[31m update ")
+    'after the BIOS?[31m update'
+    """
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(text[: 20 * NOTE].split()))
+    return line if len(line) <= NOTE else line[: NOTE - 1] + "…"
+
+
+def _manifest(collected: Collected, redactions: Optional[Dict[str, int]], version: str) -> Dict[str, Any]:
     entries = []
     for path, entry in sorted(collected.entries.items()):
         if _is_small(entry) and entry.state == "whole" and entry.reason is None:
@@ -148,7 +152,7 @@ def _manifest(collected: Collected, redactions: Optional[Dict[str, int]], versio
                 "state": entry.state,
                 "reason": entry.reason,
                 "size": len(entry.data),
-                "sha256": hashlib.sha256(entry.data).hexdigest() if entry.data else None,
+                "sha256": _digest(entry.data) if entry.data else None,
             }
         )
     return {
@@ -157,6 +161,7 @@ def _manifest(collected: Collected, redactions: Optional[Dict[str, int]], versio
         "version": version,
         "collected_at": collected.collected_at,
         "as_root": collected.as_root,
+        "note": plain_note(collected.note),
         "redaction": "none" if redactions is None else "forum",
         "redactions": dict(sorted((redactions or {}).items())),
         "entries": entries,
@@ -166,8 +171,9 @@ def _manifest(collected: Collected, redactions: Optional[Dict[str, int]], versio
 def unpack(data: bytes) -> Collected:
     """Return the collection in the bundle DATA, which may come from anybody.
 
-    Nothing is written to disk. Raises `BundleError` with one clear line for what is no bundle, is damaged,
-    was written in a newer format, or is made to harm (see `untar.files` for the limits).
+    Nothing is written to disk. What was changed, added or taken away since is said in `warnings`. Raises
+    `BundleError` with one clear line for what is no bundle, is damaged, was written in a newer format, or is
+    made to harm (see `untar.files` for the limits).
     """
     return from_members(files(data))
 
@@ -191,10 +197,55 @@ def from_members(members: Dict[str, bytes]) -> Collected:
             path = check_name(name[len(_FILES) :])
             how = "command" if path.startswith("cmd/") else "file"
             _add(entries, Entry(path, content, how))
-    _overlay(manifest.get("entries"), entries)
+    changed, missing, added = _compared(manifest, members)
+    missing += [path for path in _overlay(manifest.get("entries"), entries) if _FILES + path not in missing]
     redaction = "forum" if manifest.get("redaction") == "forum" else "none"
     stamp, version = _line(manifest.get("collected_at")), _line(manifest.get("version"))
-    return Collected(entries, stamp or "", version or "", manifest.get("as_root") is True, redaction)
+    note = manifest.get("note")
+    return Collected(
+        entries, stamp or "", version or "", manifest.get("as_root") is True, redaction,
+        plain_note(note) if isinstance(note, str) else "", _warnings(changed, missing, added), not missing,
+    )  # fmt: skip
+
+
+def _compared(manifest: Dict[str, Any], members: Dict[str, bytes]) -> Tuple[List[str], List[str], List[str]]:
+    """The members that are not as the manifest says, those that are gone, and those that it does not know."""
+    listed = manifest.get("members")
+    changed: List[str] = []
+    missing: List[str] = []
+    stated = manifest.get("sha256")
+    if stated is not None and stated != _own_digest(manifest):
+        changed.append(_MANIFEST)
+    if isinstance(listed, dict):
+        for name, facts in sorted(listed.items()):
+            if check_name(name) not in members:
+                missing.append(name)
+            elif not isinstance(facts, dict) or facts.get("sha256") != _digest(members[name]):
+                changed.append(name)
+        return changed, missing, sorted(name for name in members if name not in listed and name != _MANIFEST)
+    if listed is not None:
+        raise BundleError("the bundle's manifest.json holds a malformed list of members")
+    entries = manifest.get("entries")
+    for one in entries if isinstance(entries, list) else ():  # all that earlier versions hashed
+        if isinstance(one, dict) and isinstance(one.get("path"), str) and isinstance(one.get("sha256"), str):
+            content = members.get(_FILES + one["path"])
+            if content is not None and _digest(content) != one["sha256"]:
+                changed.append(_FILES + one["path"])
+    return changed, missing, []
+
+
+def _warnings(changed: List[str], missing: List[str], added: List[str]) -> Tuple[str, ...]:
+    told = (
+        (changed, "The bundle was changed after it was collected, its checksums say: {}. The host may be otherwise."),
+        (missing, "The bundle lacks what its manifest lists: {}. What that held is not known."),
+        (added, "The bundle holds what its manifest does not list, somebody added it: {}."),
+    )
+    return tuple(text.format(_named(names)) for names, text in told if names)
+
+
+def _named(names: List[str]) -> str:
+    shown = ", ".join("{:.120}".format(name) for name in names[:_SHOWN])
+    return shown + (" and {} more".format(len(names) - _SHOWN) if len(names) > _SHOWN else "")
 
 
 def _add(entries: Dict[str, Entry], entry: Entry) -> None:
@@ -204,13 +255,21 @@ def _add(entries: Dict[str, Entry], entry: Entry) -> None:
 
 
 def _object(data: bytes, name: str) -> Dict[str, Any]:
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > _VALUES:  # of a byte each, they would take a hundred
+        raise BundleError("the bundle's {} holds too many values".format(name))
     try:
-        value = json.loads(data.decode("utf-8"))
+        value = json.loads(data.decode("utf-8"), parse_int=_integer)
     except (ValueError, RecursionError):
         raise BundleError("the bundle's {} is not valid JSON".format(name))
     if not isinstance(value, dict):
         raise BundleError("the bundle's {} does not hold an object".format(name))
     return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20:
+        raise ValueError("a number of too many digits")
+    return int(digits)
 
 
 def _read_small(small: Dict[str, Any], entries: Dict[str, Entry]) -> None:
@@ -240,7 +299,9 @@ def _line(value: Any) -> Optional[str]:
     return value if isinstance(value, str) and value.isprintable() and len(value) <= 400 else None
 
 
-def _overlay(listed: Any, entries: Dict[str, Entry]) -> None:
+def _overlay(listed: Any, entries: Dict[str, Entry]) -> List[str]:
+    """Puts what the manifest says of each entry into ENTRIES; returns the paths whose content is gone."""
+    gone = []
     if not isinstance(listed, list):
         raise BundleError("the bundle's manifest.json lists no entries")
     for one in listed:
@@ -249,7 +310,10 @@ def _overlay(listed: Any, entries: Dict[str, Entry]) -> None:
         if not isinstance(path, str) or how not in _HOWS or state not in STATES:
             raise BundleError("the bundle's manifest.json holds a malformed entry")
         known = entries.get(check_name(path))
-        if known is None and state in ("whole", "filtered", "cut"):
-            raise BundleError("the bundle lacks {}, which its manifest lists".format(path))
         data = known.data if known is not None else b""
-        entries[path] = Entry(path, data, how, _line(one.get("command")), state, _line(one.get("reason")))
+        reason = _line(one.get("reason"))
+        if known is None and state in ("whole", "filtered", "cut"):
+            gone.append(path)
+            state, reason = "failed", "missing from the bundle"
+        entries[path] = Entry(path, data, how, _line(one.get("command")), state, reason)
+    return gone

@@ -1,56 +1,65 @@
-"""Replaces what is private: the same value always by the same replacement, which nobody can turn back.
+"""Replaces what is private in texts: names, addresses, identities, secrets, in clear and in usual encodings.
 
-A replacement keeps the value's shape, so that parsers still read the text, and is recognisable:
-`host-3fa2c1`, `user-…`, `facade00-…` for a UUID, `02:fa:ce:…` for a MAC address, 198.18.x.x (RFC 2544) and
-2001:db8::… (RFC 3849) for addresses, `SN-…`, `REDACTED-…`. It is a keyed hash; the key is random and never
-leaves the process.
+What stands for a value is made in `redact_values`; what values look like is told in `redact_patterns` (names)
+and `redact_shapes` (the rest); encoded ones are found by `redact_layers`, those that a line's end splits by
+`redact_wrapped`. `redact_files` says what each file of a collection needs besides.
 """
 
-import hashlib
-import os
 import re
-from typing import Callable, Dict, Iterable, List, Match, Optional, Pattern, Set, Tuple
+from typing import Dict, Iterable, List, Match, Set, Tuple
 
-from . import redact_patterns as look
+from . import redact_dumps, redact_layers, redact_wrapped
+from . import redact_patterns as names
+from . import redact_shapes as look
 from .model import Collected
+from .redact_values import StandIns, groups, looks_random, on_lines
 
-__all__ = ["Redactor", "redact"]
+__all__ = ["Redactor", "redact", "redact_with"]
 
-_LEARNED = 64  # more names than that come from nobody's host; it bounds the time
+_LEARNED = 4096  # more names than that come from nobody's host
+_SAME_START = 16  # names that begin with the same word: it bounds the time
+_DEEPEST = 3  # encodings in one another
+_COLOURS = re.compile("\x1b\\[[0-9;?]{0,20}[@-~]")
+_TURNS = 4
+_WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+")
+_EVERYWHERE = ("host", "user", "net", "vm", "vol", "label", "serial", "secret", "mac", "wwn")
+_VALUE_KINDS = ("serial", "secret", "mac", "wwn")
 
 
-class Redactor:
+class Redactor(StandIns):
     """Replaces private values in texts; `counts` says how many of each class were replaced so far.
 
-    Names of hosts and people are learned from prompts, log prefixes and `uname`: call `learn` with all texts
-    first, so that the name is known in the text that comes before them.
+    Names and identities are learned where one must stand (prompts, log prefixes, `uname`) and then replaced
+    wherever they stand: call `learn` with all texts first, so that the name is known in the text that comes
+    before them. An ordinary word is never learned: of a host called `pve` only the name goes.
     """
 
     def __init__(self) -> None:
-        self.counts: Dict[str, int] = {}
-        self._key = os.urandom(32)
-        self._tokens: Dict[Tuple[str, str], str] = {}
-        self._used: Set[str] = set()
-        self._names: Dict[str, str] = {}
-        self._everywhere: Optional[Pattern[str]] = None
+        super().__init__()
+        self._known: Dict[str, List[Tuple[str, str]]] = {}
+        self._learned: Set[str] = set()
         self._hosts: Set[str] = set()
-        self._ordinary: Set[str] = set(look.ORDINARY)
+        self._ordinary: Set[str] = set(names.ORDINARY)
+        self._depth = 0
 
     def keep(self, words: Iterable[str]) -> None:
         """Never replace WORDS everywhere, should a host or a person be called so (names of modules, say)."""
         self._ordinary.update(word.lower() for word in words)
 
     def learn(self, data: str) -> None:
-        """Learn the names of hosts and people from DATA."""
-        for pattern in look.HOSTS + look.PROMPTS + look.USERS:
-            for match in pattern.finditer(data):
-                groups = match.groupdict()
-                if _is_public_builder(match):
-                    continue
-                if "host" in groups:
-                    self.learn_host(match["host"])
-                if "user" in groups:
-                    self._learn("user", match["user"])
+        """Learn from DATA what hosts, people, VMs, volumes and disks are called."""
+        lowered = data.lower()
+        if "[" in data:
+            for shown in names.DISPLAYED.findall(data):
+                self.keep(_WORD.findall(shown))
+        for item in names.NAMES + look.VOLUMES:
+            on_lines(item, data, lowered, lambda line, item=item: self._learn_names(item, line))  # type: ignore[misc]
+        for item in look.SERIALS + look.SECRETS + [names.Look(look.BY_ID, ("by-id/",))]:
+            on_lines(item, data, lowered, lambda line, item=item: self._learn_values(item, line))  # type: ignore[misc]
+        for match in look.HWADDR.finditer(data):
+            digits = match.group().replace(match.group("sep"), "").lower()
+            if len(digits) in (12, 16) and not digits.startswith(("02face", "facade")) and len(set(digits)) > 3:
+                self._learn("mac" if len(digits) == 12 else "wwn", digits)
 
     def learn_host(self, name: str) -> None:
         """Learn the host name NAME, with or without its domain."""
@@ -61,76 +70,154 @@ class Redactor:
         if "." in domain:
             self._learn("net", domain)
 
+    def learn_name(self, kind: str, name: str) -> None:
+        """Learn the NAME of a KIND, so that it is replaced wherever it stands, unless it is an ordinary word."""
+        self._learn(kind, name.strip())
+
+    def _learn_names(self, item: names.Look, line: str) -> str:
+        for match in item.pattern.finditer(line):
+            if _is_public_builder(match):
+                continue
+            for kind, name in match.groupdict().items():
+                if kind == "host" and name:
+                    self.learn_host(name)
+                elif kind in ("vol", "label", "dm") and name:
+                    for part in re.split("/|(?<!-)-(?!-)" if kind == "dm" else "/", name):
+                        if self.volume("vol", part) != part:
+                            self._learn("vol", part.replace("--", "-"))
+                elif name:
+                    self._learn(kind, name)
+        return line
+
+    def _learn_values(self, item: names.Look, line: str) -> str:
+        prints = "X.509" in line
+        for match in item.pattern.finditer(line):
+            value = match.group("value").strip().strip("\"'")
+            if item.pattern is look.BY_ID:
+                fields = value.partition("-part")[0].split("_")
+                self._learn("serial", fields[_serial_field(fields)])
+            elif item in look.SERIALS:
+                self._learn("serial", value if self._serial_value(match, value) != value else "")
+            elif _is_public_value(item, prints, value):
+                continue
+            elif any(char.isdigit() for char in value) and any(char.isalpha() for char in value):
+                self._learn("secret", value if len(value) >= 8 else "")
+        return line
+
     def _learn(self, kind: str, name: str) -> None:
         lowered = name.lower()
-        plain = len(lowered) < 3 or lowered in self._ordinary or not lowered.strip("0123456789abcdef.")
-        if plain or lowered in self._names or look.TOKEN.match(lowered) or len(self._names) >= _LEARNED:
+        first = _WORD.search(lowered)
+        if first is None or len(lowered) < 3 or lowered in self._learned or look.STAND_IN.search(lowered):
             return
-        self._names[lowered] = kind
-        names = "|".join(re.escape(one) for one in sorted(self._names, key=len, reverse=True))
-        self._everywhere = re.compile(r"(?<![A-Za-z0-9])(?:" + names + r")(?![A-Za-z0-9])", re.I)
+        if look.TECHNICAL.fullmatch(lowered):
+            return
+        if kind in _VALUE_KINDS:
+            wrong = len(lowered) < 6 or not any(char.isdigit() for char in lowered) or lowered.startswith("redacted")
+            plain = wrong or (lowered.isdigit() and len(lowered) < 10) or len(set(lowered)) < 5
+        else:
+            plain = not lowered.strip("0123456789abcdef.")
+        plain = plain or lowered in self._ordinary or (kind == "user" and lowered in names.SYSTEM_USERS)
+        if plain or kind not in _EVERYWHERE or len(self._learned) >= _LEARNED:
+            return
+        if kind == "net" and self.name("net", name) == name:
+            return
+        same = self._known.setdefault(first.group(), [])
+        if len(same) < _SAME_START:
+            self._learned.add(lowered)
+            # What stands before the first letter or digit is no part of what is looked for.
+            same.append((lowered[first.start() :], kind))
+            same.sort(key=lambda one: -len(one[0]))
+
+    def learned(self) -> int:
+        """Return how many names and identities are known."""
+        return len(self._learned)
 
     def text(self, data: str) -> str:
         """Return DATA with private values replaced; the number of lines stays the same."""
+        if "\x1b" in data:
+            data = _COLOURS.sub("", data)  # they hide where a word begins
         self.learn(data)
-        if "-----BEGIN " in data:
+        known = self.learned()
+        self._depth += 1
+        try:
+            new, again = self._text(data)
+            for _ in range(_TURNS if self._depth == 1 else 0):
+                # A name that stood only in what was encoded; what another thing stands beside now.
+                if not again and self.learned() == known:
+                    break
+                known = self.learned()
+                new, again = self._text(new)
+            return new
+        finally:
+            self._depth -= 1
+
+    def _text(self, data: str) -> Tuple[str, bool]:
+        """DATA redacted once, and whether something encoded was changed in it."""
+        if self._depth > _DEEPEST:
+            return self.plain(redact_wrapped.redact(data, self)), False
+        dumped = redact_dumps.redact(data, self)  # first: what is replaced beside a dump would hide it
+        dumped = redact_layers.soft_breaks(dumped, self) if "=\n" in dumped else dumped
+        plain = self.plain(redact_wrapped.redact(dumped, self))
+        new = redact_layers.redact(plain, self)
+        return new, new != plain or dumped != data
+
+    def plain(self, data: str) -> str:
+        """Return DATA with the private values replaced that stand in it in clear, on one line."""
+        lowered = data.lower()
+        if "-----begin " in lowered:
             data = self._pem(data)
-        for pattern in look.SECRETS:
-            data = self._groups(pattern, data, self._secret)
-        data = look.UUID.sub(self._uuid, data)
-        data = look.MACHINE_ID.sub(lambda match: self._uuid(match).replace("-", ""), data)
-        data = look.LVM_UUID.sub(self._lvm_uuid, data)
-        data = look.SHORT_UUID_LINE.sub(lambda line: look.SHORT_UUID.sub(self._short_uuid, line.group()), data)
-        data = self._groups(look.BY_ID, data, self._by_id)
-        data = self._groups(look.WWN, data, lambda match, value: self._hex("wwn", value))
-        data = self._groups(look.IQN, data, self._iqn)
-        for pattern in look.SERIALS:
-            data = self._groups(pattern, data, self._serial)
-        data = look.HWADDR.sub(self._hwaddr, data)
-        data = look.INTERFACE.sub(self._interface, data)
+        for item in look.SECRETS:
+            data = on_lines(item, data, _low(data), lambda line, item=item: self._secrets(item, line))  # type: ignore[misc]
+        data = look.RANDOM.sub(self._random, data)
+        data = self._identities(data)
         data = self._name_positions(data)
-        data = look.EMAIL.sub(self._email, data)
+        data = self._volumes(data)
+        data = look.EMAIL.sub(self._email, data) if "@" in data else data
         data = look.IPV4.sub(self._ipv4, data)
         data = look.IPV6.sub(self._ipv6, data)
-        if self._everywhere is not None:
-            data = self._everywhere.sub(lambda match: self.name(self._names[match[0].lower()], match[0]), data)
-        return data
+        return self._everywhere(data)
 
-    def name(self, kind: str, value: str) -> str:
-        """Return what stands for VALUE, the name of a KIND: host, user, net, vm, …"""
-        if not value or (kind == "user" and value == "root") or look.TOKEN.match(value):
-            return value
-        if kind == "host" and "." in value:
-            short, _, domain = value.partition(".")
-            return self.name("host", short) + "." + (self.name("net", domain) if "." in domain else domain)
-        return "{}-{}{}".format(kind, self._token(kind, value.lower(), 6), ".example" if kind == "net" else "")
+    def _random(self, match: Match[str]) -> str:
+        run = match.group()
+        kept = not looks_random(run) or look.STAND_IN.search(run) or redact_layers.is_text(run)
+        return run if kept else self.secret(run)
 
-    def _token(self, kind: str, value: str, digits: int) -> str:
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        known = self._tokens.get((kind, value))
-        turn = 0
-        while known is None:
-            text = "{} {} {}".format(kind, turn, value).encode("utf-8", "surrogateescape")
-            token = hashlib.blake2b(text, key=self._key).hexdigest()[:digits]
-            # Two values of one class must not become one; with 4 digits that would happen.
-            if kind + token not in self._used or turn > 64:
-                self._used.add(kind + token)
-                known = self._tokens[(kind, value)] = token
-            turn += 1
-        return known
+    def _secrets(self, item: names.Look, line: str) -> str:
+        prints = "X.509" in line
 
-    def _hex(self, kind: str, value: str) -> str:
-        if value.startswith("facade"):
-            return value
-        return "facade" + self._token(kind, value.lower(), len(value) - 6)
+        def one(match: Match[str], kind: str, value: str) -> str:
+            return value if _is_public_value(item, prints, value) else self.secret(value)
 
-    @staticmethod
-    def _groups(pattern: Pattern[str], data: str, replace: Callable[[Match[str], str], str]) -> str:
-        def one(match: Match[str]) -> str:
-            start, end = match.start("value") - match.start(), match.end("value") - match.start()
-            return match[0][:start] + replace(match, match["value"]) + match[0][end:]
+        return groups(item.pattern, line, one)
 
-        return pattern.sub(one, data)
+    def _identities(self, data: str) -> str:
+        data = look.UUID.sub(lambda match: self.uuid(match.group()), data)
+        data = look.MACHINE_ID.sub(lambda match: self.uuid(match.group()), data)
+        data = look.LVM_UUID.sub(lambda match: self.lvm_uuid(match.group()), data)
+        short = look.SHORT_UUID
+        data = look.SHORT_UUID_LINE.sub(
+            lambda line: short.sub(lambda m: self.short_uuid(m.group()), line.group()), data
+        )
+        lowered = _low(data)
+        if "by-id/" in lowered:
+            data = groups(look.BY_ID, data, lambda match, kind, value: self._by_id(value))
+        if any(needle in lowered for needle in look.WWN_NEEDLES):
+            data = groups(look.WWN, data, lambda match, kind, value: self.hexes("wwn", value))
+        if "iqn." in lowered or "nqn." in lowered:
+            data = groups(look.IQN, data, lambda match, kind, value: self.iqn(value))
+        for item in look.SERIALS:
+            data = on_lines(
+                item,
+                data,
+                _low(data),
+                lambda line, item=item: groups(  # type: ignore[misc]
+                    item.pattern, line, lambda match, kind, value: self._serial_value(match, value)
+                ),
+            )
+        data = look.HWADDR.sub(self._hwaddr, data)
+        return groups(
+            look.INTERFACE, data, lambda match, kind, value: value if kind == "head" else self.hexes("mac", value)
+        )
 
     def _pem(self, data: str) -> str:
         inside, lines = False, []
@@ -138,127 +225,81 @@ class Redactor:
             if inside and look.PEM_END.search(line):
                 inside = False
             elif inside:
-                self.counts["secret"] = self.counts.get("secret", 0) + 1
-                line = "REDACTED" + line[len(line.rstrip("\r\n")) :]
+                bare = line.rstrip("\r\n")
+                if bare.strip() not in ("", "REDACTED"):
+                    self.counts["secret"] = self.counts.get("secret", 0) + 1
+                    line = "REDACTED" + line[len(bare) :]
             elif look.PEM_BEGIN.search(line):
                 inside = not look.PEM_END.search(line)
             lines.append(line)
         return "".join(lines)
 
-    def _secret(self, match: Match[str], value: str) -> str:
-        if value.strip("\"'").startswith("REDACTED") or set(value) <= set("\"'*.x<>"):
-            return value
-        quote = value[0] if value[0] in "\"'" and value[-1] == value[0] and len(value) > 1 else ""
-        return "{}REDACTED-{}{}".format(quote, self._token("secret", value.strip("\"'"), 8), quote)
-
-    def _uuid(self, match: Match[str]) -> str:
-        value = match[0].lower()
-        if value in look.PUBLIC_GUIDS or value.startswith("facade00"):
-            return match[0]
-        token = self._token("uuid", value.replace("-", ""), 24)
-        parts = ("facade00", token[:4], "4" + token[4:7], "8" + token[7:10], token[10:22])
-        uuid = "-".join(parts)
-        return uuid.upper() if match[0].isupper() else uuid
-
-    def _lvm_uuid(self, match: Match[str]) -> str:
-        value = match[0]
-        if value.isalpha() or value.isdigit() or value.startswith("facade-"):
-            return value
-        token = self._token("uuid", value, 26)
-        parts = ["facade"] + [token[at : at + 4] for at in range(0, 20, 4)] + [token[20:26]]
-        return "-".join(parts)
-
-    def _short_uuid(self, match: Match[str]) -> str:
-        value = match[0]
-        if value.startswith("FA7D-"):
-            return value
-        if len(value) == 9:
-            return "FA7D-" + self._token("uuid", value, 4).upper()
-        if value.lower().startswith("facade"):
-            return value
-        new = "facade" + self._token("uuid", value.lower(), len(value) - 6)
-        return new if value.islower() else new.upper()
-
-    def _serial(self, match: Match[str], value: str) -> str:
+    def _serial_value(self, match: Match[str], value: str) -> str:
         plain = value.strip()
         first = plain.split()[0].lower() if plain else ""
         # `SerialNumber=3` is an index; `Serial: 8250/16550 driver` a driver.
-        if not first or first in look.NO_SERIAL or first.startswith(("8250", "sn-")) or len(plain) < 4:
+        if not first or first in look.NO_SERIAL or first.startswith("8250") or len(plain) < 4:
             return value
-        if match["sep"] != "=" and not any(char.isdigit() for char in plain) and len(plain) < 6:
+        if look.STAND_IN.match(plain) or plain.startswith("REDACTED") or look.TECHNICAL.fullmatch(plain.lower()):
             return value
-        return "SN-" + self._token("serial", plain, min(max(len(plain) - 3, 6), 16)).upper()
+        if match.group("sep") != "=" and not any(char.isdigit() for char in plain) and len(plain) < 6:
+            return value
+        return self.serial(plain)
 
-    def _by_id(self, match: Match[str], value: str) -> str:
+    def _by_id(self, value: str) -> str:
         name, part, number = value.partition("-part")
         fields = name.split("_")
-        at = len(fields) - 1
-        if at > 0 and len(fields[at]) <= 2:
-            at -= 1  # a namespace's number follows the serial number of an NVMe disk
-        if fields[at].lower().startswith(("eui.", "naa.", "sn-")):
+        at = _serial_field(fields)
+        if fields[at].lower().startswith(("eui.", "naa.", "wwn-")) or look.STAND_IN.match(fields[at]):
             return value
-        fields[at] = "SN-" + self._token("serial", fields[at], 12).upper()
+        fields[at] = self.serial(fields[at])
         return "_".join(fields) + part + number
 
-    def _iqn(self, match: Match[str], value: str) -> str:
-        if ".2000-01.example:" in value:
-            return value
-        return value[:3] + ".2000-01.example:" + self._token("iqn", value, 12)
-
     def _hwaddr(self, match: Match[str]) -> str:
-        sep = match["sep"]
-        pairs = match[0].split(sep)
-        lowered = match[0].lower().split(sep)
+        sep = match.group("sep")
+        pairs = match.group().split(sep)
+        lowered = match.group().lower().split(sep)
         if len(set(pairs)) == 1 or lowered[:3] in (["02", "fa", "ce"], ["fa", "ca", "de"]):
-            return match[0]  # a broadcast, an unset address, or a replacement
+            return match.group()  # a broadcast, an unset address, or a stand-in
         if len(pairs) == 7 and (sep == ":" or lowered[1:4] == ["02", "fa", "ce"]):
-            return match[0]  # an ATA command
+            return match.group()  # an ATA command
         head: List[str] = []
         if len(pairs) == 7 and sep == "-":
             head, pairs = pairs[:1], pairs[1:]  # BOOTIF=01-…
-        kind, start = ("mac", ["02", "fa", "ce"]) if len(pairs) == 6 else ("wwn", ["fa", "ca", "de"])
-        token = self._token(kind, "".join(pairs).lower(), 2 * len(pairs) - 6)
-        new = start + [token[at : at + 2] for at in range(0, len(token), 2)]
-        text = sep.join(new)
-        return sep.join(head + [text.upper() if "".join(pairs).isupper() else text])
-
-    def _interface(self, match: Match[str]) -> str:
-        # systemd names a network card after its MAC address where nothing better is known.
-        if match["value"].startswith("02face"):
-            return match[0]
-        return match["head"] + "02face" + self._token("mac", match["value"], 6)
+        new = self.hexes("mac" if len(pairs) == 6 else "wwn", "".join(pairs))
+        return sep.join(head + [new[at : at + 2] for at in range(0, len(new), 2)])
 
     def _name_positions(self, data: str) -> str:
-        for pattern in look.HOSTS + look.PROMPTS + look.USERS:
-            data = pattern.sub(self._position, data)
-        return look.AT_HOST.sub(self._at_host, data)
+        for item in names.NAMES:
+            data = on_lines(item, data, _low(data), lambda line, item=item: groups(item.pattern, line, self._position))  # type: ignore[misc]
+        return names.AT_HOST.sub(self._at_host, data) if "@" in data else data
 
-    def _position(self, match: Match[str]) -> str:
-        text = match[0]
-        if _is_public_builder(match):
-            return text
-        for kind in ("host", "user"):  # the host stands behind the user: replaced first, it moves nothing
-            if match.groupdict().get(kind):
-                start, end = match.start(kind) - match.start(), match.end(kind) - match.start()
-                text = text[:start] + self.name(kind, match[kind]) + text[end:]
-        return text
+    def _position(self, match: Match[str], kind: str, value: str) -> str:
+        return value if _is_public_builder(match) else self.name(kind, value)
 
     def _at_host(self, match: Match[str]) -> str:
-        host = match["host"].partition(".")[0].lower()
-        known = host in self._hosts and match["user"] not in look.BUILDERS - {"root"}
-        return self.name("user", match["user"]) + "@" + self.name("host", match["host"]) if known else match[0]
+        host = match.group("host").partition(".")[0].lower()
+        known = host in self._hosts and match.group("user") not in names.BUILDERS
+        if not known:
+            return match.group()
+        return self.name("user", match.group("user")) + "@" + self.name("host", match.group("host"))
+
+    def _volumes(self, data: str) -> str:
+        for item in look.VOLUMES:
+            data = on_lines(item, data, _low(data), lambda line, item=item: groups(item.pattern, line, self._position))  # type: ignore[misc]
+        return data
 
     def _email(self, match: Match[str]) -> str:
-        value = match[0].lower()
+        value = match.group().lower()
         box, _, domain = value.partition("@")
-        public = value.endswith(look.PUBLIC_MAIL) or value in look.PUBLIC_MAILBOXES or box in look.BUILDERS
+        public = value.endswith(look.PUBLIC_MAIL) or value in look.PUBLIC_MAILBOXES or box in names.BUILDERS
         ours = domain.rpartition(".")[2] in look.UNITS or domain.endswith("example") or look.TOKEN.match(box)
         if public or ours or domain.startswith("host-"):
-            return match[0]
-        return "mail-{}@mail.example".format(self._token("email", value, 6))
+            return match.group()
+        return self.mail(match.group())
 
     def _ipv4(self, match: Match[str]) -> str:
-        value = match[0]
+        value = match.group()
         parts = value.split(".")
         if any(int(part) > 255 or (len(part) > 1 and part[0] == "0") for part in parts):
             return value
@@ -268,33 +309,87 @@ class Redactor:
         before = match.string[max(match.start() - 24, 0) : match.start()]
         if look.A_VERSION.search(before) or look.USB_PORT.search(before):
             return value
-        token = int(self._token("ip", value, 4), 16)
-        return "198.18.{}.{}".format(token >> 8, token & 255)
+        return self.ipv4(value)
 
     def _ipv6(self, match: Match[str]) -> str:
-        value = match[0].lower()
-        groups = [group for group in value.split(":") if group]
+        value = match.group().lower()
+        groups_ = [group for group in value.split(":") if group]
         packed = value.count("::")
-        if packed > 1 or ":::" in value or (not packed and (len(groups) != 8 or value[0] == ":" or value[-1] == ":")):
-            return match[0]
+        if packed > 1 or ":::" in value or (not packed and (len(groups_) != 8 or value[0] == ":" or value[-1] == ":")):
+            return match.group()
         # Eight pairs are a world wide name; one group is `::1` or a prefix such as `fe80::`.
-        if len(groups) < 2 or value.startswith("2001:db8:") or (len(groups) == 8 and len(value) == 23):
-            return match[0]
-        token = self._token("ip", value, 8)
-        return "2001:db8::{}:{}".format(token[:4], token[4:])
+        if len(groups_) < 2 or value.startswith("2001:db8:") or (len(groups_) == 8 and len(value) == 23):
+            return match.group()
+        return self.ipv6(value)
+
+    def _everywhere(self, data: str) -> str:
+        lowered = data.lower()
+        if not self._known or len(lowered) != len(data):
+            lowered = _low(data)
+        if not self._known or not set(_WORD.findall(lowered)) & set(self._known):
+            return data
+        parts, done = [], 0
+        for match in _WORD.finditer(lowered):
+            for name, kind in self._known.get(match.group(), ()) if match.start() >= done else ():
+                end = match.start() + len(name)
+                if lowered.startswith(name, match.start()) and not lowered[end : end + 1].isalnum():
+                    parts += [data[done : match.start()], self._known_value(kind, data[match.start() : end])]
+                    done = end
+                    break
+        return "".join(parts) + data[done:] if parts else data
+
+    def _known_value(self, kind: str, value: str) -> str:
+        if kind in ("mac", "wwn"):
+            return self.hexes(kind, value)
+        return (
+            self.serial(value)
+            if kind == "serial"
+            else self.secret(value)
+            if kind == "secret"
+            else self.name(kind, value)
+        )
+
+
+def _low(data: str) -> str:
+    """DATA in small letters, character for character."""
+    lowered = data.lower()
+    return lowered if len(lowered) == len(data) else "".join(c.lower() if len(c.lower()) == 1 else c for c in data)
+
+
+def _serial_field(fields: List[str]) -> int:
+    at = len(fields) - 1
+    return at - 1 if at > 0 and len(fields[at]) <= 2 else at  # a namespace's number follows the serial of an NVMe disk
+
+
+def _is_public_value(item: names.Look, prints: bool, value: str) -> bool:
+    """Whether VALUE only looks like a key: a text in base64, or, if PRINTS, of a certificate that the kernel loads."""
+    if prints and not value.strip("0123456789abcdef'"):
+        return True
+    return item is look.KEY and redact_layers.is_text(value)
 
 
 def _is_public_builder(match: Match[str]) -> bool:
-    if not match[0].startswith("Linux version"):
+    if not match.group().startswith("Linux version"):
         return False
     public = tuple(one.lstrip("@") for one in look.PUBLIC_MAIL)
-    return match["user"] in look.BUILDERS or match["host"].endswith(public)
+    user, host = match.group("user"), match.group("host")
+    return (
+        user in names.BUILDERS
+        or host.endswith(public)
+        or (user == "root" and host.lower().startswith(names.BUILD_HOSTS))
+    )
 
 
 def redact(collected: Collected) -> Tuple[Collected, Dict[str, int]]:
     """Return COLLECTED with private values replaced, and how many of each class were."""
+    redactor = Redactor()
+    return redact_with(collected, redactor)[0], dict(sorted(redactor.counts.items()))
+
+
+def redact_with(collected: Collected, redactor: Redactor) -> Tuple[Collected, Dict[str, Dict[str, int]]]:
+    """Return COLLECTED with private values replaced by REDACTOR, and for each path how many of each class were."""
     from . import redact_files
 
-    redactor = Redactor()
-    entries = redact_files.redact_entries(collected.entries, redactor)
-    return collected._replace(entries=entries, redaction="forum"), dict(sorted(redactor.counts.items()))
+    entries, report = redact_files.redact_entries(collected.entries, redactor)
+    note = redactor.text(collected.note)
+    return collected._replace(entries=entries, redaction="forum", note=note), report

@@ -1,13 +1,31 @@
-"""What private values look like.
+"""Which words are public, and where names of hosts, people, VMs and networks stand.
 
 Every pattern is bounded, or starts only where a run of characters starts, so that the time stays linear in
-the text, whatever a stranger wrote into it.
+the text, whatever a stranger wrote into it. A pattern is tried only on lines with one of its needles.
 """
 
 import re
-from typing import FrozenSet
+from typing import FrozenSet, List, NamedTuple, Pattern, Tuple
 
-__all__ = ["ORDINARY"]
+__all__ = [
+    "BUILDERS",
+    "BUILD_HOSTS",
+    "DISPLAYED",
+    "NAMES",
+    "ORDINARY",
+    "PROMPTS",
+    "PUBLIC_DOMAINS",
+    "SYSTEM_USERS",
+    "VOLUMES",
+    "Look",
+]
+
+
+class Look(NamedTuple):
+    """A pattern, and words in small letters of which one is in every line that it can match; none: all lines."""
+
+    pattern: Pattern[str]
+    needles: Tuple[str, ...] = ()
 
 
 def _words(*lines: str) -> FrozenSet[str]:
@@ -15,134 +33,161 @@ def _words(*lines: str) -> FrozenSet[str]:
 
 
 ORDINARY = _words(
-    "admin adm amd arch archlinux backup boot box build builder cachyos centos computer console cpu",
-    "debian default desktop dev device disk dom dom0 domain efi error fedora firmware gaming gateway gentoo",
-    "gpu grub tesla passthrough",
-    "guest home homelab host hypervisor info init intel iommu kernel kvm lab laptop lan linux live local",
-    "localhost machine main manjaro master media memory mint mobile module nas net network nixos node none",
-    "nvidia office opensuse oracle pci pop-os power proxmox pve qemu radeon rescue rhel rocky root router",
-    "server service silverblue storage store suse system systemd tank test tower truenas ubuntu unraid usb",
-    "user users vfio virt virtual vm void work workstation xcp-ng xen xenserver zfs",
-    "asrock asus core dell epyc geforce gigabyte hp lenovo minisforum msi nuc quadro rtx ryzen supermicro",
-    "thinkpad threadripper thunderbolt xeon bus driver failed group irq enabled disabled remapping",
+    "admin adm amd arch archlinux audio backup boot box bridge build builder cachyos card centos computer console",
+    "controller cpu debian default desktop dev device disk display dom dom0 domain efi endevouros error ethernet",
+    "fedora firmware gaming gateway gentoo gpu graphics grub tesla passthrough guest home homelab host hypervisor",
+    "info init intel iommu kernel kvm lab laptop lan linux live local localhost machine main manjaro master media",
+    "memory mint mobile module nas net network nixos node none nobara nvidia office opensuse oracle pci pop-os power",
+    "proxmox pve pve1 pve2 qemu radeon rescue rhel rocky root router server service silverblue storage store suse",
+    "system systemd tank test tower truenas ubuntu unraid usb user users vfio virt virtual vm void wifi windows win10",
+    "win11 work workstation xcp-ng xen xenserver zfs asrock asus core dell epyc geforce gigabyte hp lenovo minisforum",
+    "msi nuc quadro rtx ryzen supermicro thinkpad threadripper thunderbolt xeon bus driver failed group irq enabled",
+    "disabled remapping true false yes not the and for with from this that port link slot type name data null auto",
+    "standard generic vnc spice macos linux64 docker plex hostname password secret token key string value example",
 )
 """Names of hosts and people that are words of a kernel log: replaced only where a name must stand."""
 
-BUILDERS = _words("abuild build buildbot builder buildd geeko linux mockbuild nixbld root void")
+SYSTEM_USERS = _words(
+    "root nobody qemu libvirt libvirt-qemu kvm daemon www-data messagebus polkitd sshd bin sys mail man nogroup",
+    "systemd-network systemd-resolve systemd-timesync systemd-coredump dbus avahi chrony ntp postfix _apt www http",
+    "hugetlbfs disk video render input wheel sudo adm tty users backup uuidd tss gdm lightdm sddm rtkit",
+)
+"""Accounts that distributions create: the same everywhere, and limits are judged by them."""
+
+BUILDERS = _words("abuild build buildbot builder buildd buildozer geeko linux mockbuild nixbld void")
 """Who builds distributions' kernels, as `Linux version` says: public, and it tells the distribution."""
 
-PUBLIC_GUIDS = _words(
-    "00000000-0000-0000-0000-000000000000 ffffffff-ffff-ffff-ffff-ffffffffffff",
-    "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 8be4df61-93ca-11d2-aa0d-00e098032b8c",
-    "605dab50-e046-4300-abb6-3dd810dd8b23 d719b2cb-3d3a-4596-a3bc-dad00e67656f",
-    "c12a7328-f81f-11d2-ba4b-00a0c93ec93b 77fa9abd-0359-4d32-bd60-28f4e78f784b",
-    "0fc63daf-8483-4772-8e79-3d69d8477de4 4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
-    "21686148-6449-6e6f-744e-656564454649 6a898cc3-1dd2-11b2-99a6-080020736631",
-)
-"""Names of EFI variables' owners and of partition types: the same on every machine."""
+BUILD_HOSTS = ("develop", "nora", "proxmox", "archlinux", "localhost", "buildkitsandbox")
+"""Where root builds distributions' kernels, as these names begin: Unraid, Proxmox VE; elsewhere root built his own."""
 
-PUBLIC_MAIL = ("@lists.debian.org", "kernel.org", "@lists.linux.dev", "@lists.linux-foundation.org")
-PUBLIC_MAILBOXES = _words("dm-devel@redhat.com kernel-team@lists.ubuntu.com giometti@linux.it")
-UNITS = _words("service socket mount automount target slice device timer path scope swap conf")
+PUBLIC_DOMAINS = (
+    *("kernel.org", "debian.org", "ubuntu.com", "canonical.com", "launchpad.net", "proxmox.com", "redhat.com"),
+    *("fedoraproject.org", "centos.org", "rockylinux.org", "almalinux.org", "opensuse.org", "suse.com", "suse.org"),
+    *("archlinux.org", "gentoo.org", "nixos.org", "alpinelinux.org", "unraid.net", "truenas.com", "xcp-ng.org"),
+    *("linuxmint.com", "manjaro.org", "endeavouros.com", "cachyos.org", "voidlinux.org", "slackware.com"),
+    *("github.com", "githubusercontent.com", "gitlab.com", "freedesktop.org", "gnu.org", "libvirt.org", "qemu.org"),
+    *("intel.com", "01.org", "amd.com", "nvidia.com", "microsoft.com", "lwn.net", "linux.dev", "uefi.org"),
+    *("kernelnewbies.org", "wikipedia.org", "stackexchange.com", "stackoverflow.com", "serverfault.com"),
+    *("superuser.com", "askubuntu.com", "reddit.com", "level1techs.com", "pastebin.com", "linuxquestions.org"),
+    *("pci-ids.ucw.cz", "ucw.cz", "linux-hardware.org", "systemd.io", "zfsonlinux.org", "openzfs.org", "pop-os.org"),
+    *("system76.com", "w3.org", "apache.org", "python.org", "oracle.com", "ibm.com", "dell.com", "hp.com"),
+    *("lenovo.com", "asus.com", "asrock.com", "gigabyte.com", "msi.com", "supermicro.com", "broadcom.com"),
+    *("linux-foundation.org", "linuxfoundation.org", "linux.it", "cpu-world.com", "spinics.net", "bit.ly", "goo.gl"),
+)
+"""Domains of projects and makers, which logs and configuration files name in links."""
+
+VOLUMES = _words(
+    "pve root swap data home var tmp usr opt srv log boot efi esp rpool bpool zroot tank pool default ubuntu vg lv",
+    "lvm rhel centos fedora debian system main local zfs nixos nix store arch archlinux void gentoo suse",
+    "rootvol volgroup logvol thin tdata tmeta tpool pmspare control crypt cryptroot cryptlvm luks os disk vm subvol",
+    "base state",
+    "cloudimg rootfs uefi unraid rootpart cache appdata domains isos raid md array mpath image snapshot iso auto",
+    "bootfs",
+    "almalinux rocky ol proxmox xenserver truenas freenas freebsd silverblue kinoite fast slow ssd hdd nvme sata",
+    "storage backup media vms templates part linux lvol volume zd sys vartmp user users usb key docker config host",
+    "lock shm input dri block bus char cpu fd mqueue net pts snd zvol vfio mapper by id uuid label path partuuid",
+    "partlabel dm name sd hd vd sr loop ram tty console null zero random urandom kvm kmsg mem port core full stderr",
+    "stdin stdout fb rtc hpet watchdog iommu hugepages dev primary secondary and none private bios basic reserved",
+    "microsoft windows recovery partition apple hfs swapfile current",
+)
+"""Names of volumes, pools and labels that installers give, and of folders in /dev: they tell nothing of anybody."""
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}"
 _USER = r"[A-Za-z_][\w.-]{0,31}"
+_VM = r"[^\s,'\"/<>|;&$(){}\\]{1,80}"
+_AT = r"(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")"
+_QUOTE = r"^[ \t>*|`]{0,8}"
 
-# -- names of hosts and people; the group `host` or `user` is the name ------------------------------------
-HOSTS = [
-    re.compile(r"(?<!\w)Linux (?!version )(?P<host>" + _NAME + r") (?=\d{1,3}\.\d{1,4}\S{0,80} #)"),
-    re.compile(r"^\[ {0,8}\d{1,9}\.\d{1,9}\] (?P<host>" + _NAME + r") (?=kernel: )", re.M),
-    re.compile(
-        r"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?"
-        r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,:+Z-]{0,16}) "
-        r"(?P<host>" + _NAME + r") (?=[\w./()@-]{1,64}(?:\[\d{1,9}\])?: )",
-        re.M,
-    ),
-    re.compile(r"(?i)(?<![A-Za-z])hostname(?: set to <|[\"']?[=:] {0,2}[\"']?)(?P<host>" + _NAME + r")(?![\w(])"),
-    re.compile(r"(?<![\w.])ip=(?:[^\s:\"']{0,64}:){4}(?P<host>" + _NAME + r")(?=:)"),
-    re.compile(r"(?<!\w)nfsroot=(?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:)"),
-]
 PROMPTS = [
-    re.compile(r"^[ \t>*|`]{0,8}(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?=:[^\n]{0,120}[#$%])", re.M),
-    re.compile(
-        r"^[ \t>*|`]{0,8}\[(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?=[ :][^\]\n]{0,120}\] ?[#$%])",
-        re.M,
-    ),
-    re.compile(
-        r"^[ \t>*|`]{0,8}(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?= [~/][^\n]{0,80}?[>%$#\u276f])",
-        re.M,
-    ),
-    re.compile(r"(?<![\w.+-])(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?='s password:)"),
-    re.compile(r"Linux version \S{1,80} \((?P<user>" + _USER + r")@(?P<host>" + _NAME + r")(?=\))"),
+    Look(re.compile(_QUOTE + _AT + r"(?=:[^\n]{0,120}[#$%])", re.M), ("@",)),
+    Look(re.compile(_QUOTE + r"\[" + _AT + r"(?=[ :][^\]\n]{0,120}\] ?[#$%])", re.M), ("@",)),
+    Look(re.compile(_QUOTE + _AT + r"(?= [~/][^\n]{0,80}?[>%$#\u276f])", re.M), ("@",)),
+    Look(re.compile(r"(?<![\w.+-])" + _AT + r"(?='s password:)"), ("s password:",)),
+    Look(re.compile(r"Linux version \S{1,80} \(" + _AT + r"(?=\))"), ("linux version ",)),
 ]
-USERS = [
-    re.compile(r"/home/(?P<user>" + _USER + r")(?![\w@])"),
-    re.compile(r"password for (?P<user>" + _USER + r")(?=:)"),
-    re.compile(r"(?i)(?:username|ciuser)[\"']?[=:] {0,2}[\"']?(?P<user>" + _USER + r")"),
-]
-AT_HOST = re.compile(r"(?<![\w.+-])(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")")
-TOKEN = re.compile(r"(?:host|user|net)-[0-9a-f]{6}(?:\.example)?$")
-
-# -- secrets; the group `value` is replaced ---------------------------------------------------------------
-_CALLED = (
-    r"password|passwd|passphrase|secret|(?<![A-Za-z])token|api[_-]?token|api[_-]?key|private[_-]?key"
-    r"|preshared[_-]?key|access[_-]?key|(?<![A-Za-z])psk|credential"
+_STAMP = (
+    r"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,:+Z-]{0,16}) (?P<host>" + _NAME + r") (?=[\w./()@-]{1,64}(?:\[\d{1,9}\])?: )"
 )
-_VALUE = r"(?P<value>\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'|[\"']?[^\s\"']+)"
-SECRETS = [
-    re.compile(r"(?i)(?:" + _CALLED + r")\w{0,16}[\"']?[ \t]{0,3}[=:][ \t]{0,3}" + _VALUE),
-    re.compile(r"(?i)--?(?:password|passwd|passphrase|token|secret)[ \t]{1,3}" + _VALUE),
-    re.compile(r"(?i)(?<![A-Za-z])pass=" + _VALUE),
-    re.compile(r"(?i)(?<![A-Za-z])key[\"']?[ \t]{0,2}[=:][ \t]{0,2}[\"']?(?!/)(?P<value>[A-Za-z0-9+/=_-]{16,})"),
-    re.compile(r"(?i)netroot=iscsi:(?P<value>[^@\s]{1,200})(?=@)"),
-    re.compile(r"://(?P<value>[^/\s:@]{1,64}:[^/\s@]{1,256})(?=@)"),
-    re.compile(r"(?i)(?<![A-Za-z])bearer[ \t]{1,3}(?P<value>[A-Za-z0-9+/=._~-]{16,})"),
-    re.compile(r"(?m)^sshkeys:[ \t]{0,3}(?P<value>\S+)"),
-    re.compile(r"(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-nistp\d{3}|@openssh\.com) (?P<value>AAAA[A-Za-z0-9+/=]+)"),
-    re.compile(r"(?<![A-Za-z0-9+/])(?P<value>[A-Za-z0-9+/]{43}=)(?![A-Za-z0-9+/=])"),
-    re.compile(r"grub\.pbkdf2\.(?P<value>[\w.]+)"),
-    re.compile(r"(?P<value>\$(?:1|2[aby]?|5|6|7|y|gy)\$[./A-Za-z0-9$,=]{8,256})"),
-    re.compile(r"(?<!\w)(?P<value>(?:gh[pousr]_|github_pat_|glpat-|xox[abpr]-|AKIA)[\w-]{10,255})"),
-    re.compile(r"(?<!\w)(?P<value>eyJ[\w-]{8,2048}\.eyJ[\w-]{8,2048}\.[\w-]{0,2048})"),
-]
-PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----")
-PEM_END = re.compile(r"-----END [A-Z0-9 ]{3,40}-----")
-
-# -- identities of disks, machines and parts --------------------------------------------------------------
-_H = r"[0-9A-Fa-f]"
-UUID = re.compile(r"(?<![0-9A-Fa-f])" + _H + r"{8}(?:-" + _H + r"{4}){3}-" + _H + r"{12}(?![0-9A-Fa-f])")
-MACHINE_ID = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])")
-LVM_UUID = re.compile(r"(?<![\w-])[0-9A-Za-z]{6}(?:-[0-9A-Za-z]{4}){5}-[0-9A-Za-z]{6}(?![\w-])")
-SHORT_UUID_LINE = re.compile(r"^.*uuid.*$|^[0-9A-F]{4}-[0-9A-F]{4}[ \t]*$", re.M | re.I)
-SHORT_UUID = re.compile(r"(?<![\w-])(?:[0-9A-F]{4}-[0-9A-F]{4}|[0-9A-F]{16}|[0-9A-Fa-f]{8}(?=-\d\d(?![\w-])))(?!\w)")
-SERIALS = [
-    re.compile(r"(?i)serial ?number(?P<sep>:) (?P<value>[^\s][^\r\n]{0,127})"),
-    re.compile(
-        r"(?i)(?<![A-Za-z])(?:serial[ _-]?(?:number|num|no\.?|short)?|s/n)"
-        r"[\"']?[ \t]{0,20}(?P<sep>[:=#])[ \t]{0,20}[\"']?(?P<value>[^\s\"',;]{1,128})"
+_LOCAL = r"lan|local|home|internal|intranet|localdomain|corp|private|home\.arpa|fritz\.box"
+_HOSTS = [
+    Look(
+        re.compile(r"(?<!\w)Linux (?!version )(?P<host>" + _NAME + r") (?=\d{1,3}\.\d{1,4}\S{0,80} #)"),
+        ("linux ",),
+    ),
+    Look(re.compile(r"^\[ {0,8}\d{1,9}\.\d{1,9}\] (?P<host>" + _NAME + r") (?=kernel: )", re.M), (" kernel: ",)),
+    Look(re.compile(_STAMP, re.M)),
+    Look(
+        re.compile(r"(?i)(?<![A-Za-z])hostname(?: set to <|[\"']?[=:] {0,2}[\"']?)(?P<host>" + _NAME + r")(?![\w(])"),
+        ("hostname",),
+    ),
+    Look(re.compile(r"(?im)^[ \t]{0,20}pretty hostname: (?P<host>[^\r\n]{1,64})"), ("pretty hostname",)),
+    Look(re.compile(r"(?<![\w.])ip=(?:[^\s:\"']{0,64}:){4}(?P<host>" + _NAME + r")(?=:)"), ("ip=",)),
+    Look(re.compile(r"(?<!\w)nfsroot=(?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:)"), ("nfsroot=",)),
+    Look(re.compile(r"(?<!\w)nfs4?[: ](?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:/)"), ("nfs",)),
+    Look(re.compile(r"(?<!\w)(?:cifs|smb3?) //(?P<host>" + _NAME + r")(?=/)"), ("cifs //", "smb")),
+    Look(re.compile(r"^(?P<host>" + _NAME + r")(?= login:)", re.M), (" login:",)),
+    Look(re.compile(r"(?<!\w)nodes/(?P<host>[A-Za-z0-9][A-Za-z0-9-]{0,62})(?=[/\s'\"]|$)", re.M), ("nodes/",)),
+    Look(re.compile(r"(?<!\w)sosreport-(?P<host>" + _NAME + r")(?=-\d{4})"), ("sosreport-",)),
+    Look(re.compile(r"(?<![\w.-])(?P<host>[A-Za-z0-9][A-Za-z0-9_]{0,62})(?=-diagnostics-\d{8})"), ("-diagnostics-",)),
+    Look(
+        re.compile(
+            r"(?i)(?<![\w./@:-])(?!(?:rc|boot|after|before|halt)\.local)"
+            r"(?P<host>[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9][a-z0-9-]{0,62}){0,4}\.(?:" + _LOCAL + r"))(?![\w-]|\.\w)"
+        ),
+        (".lan", ".local", ".home", ".internal", ".intranet", ".corp", ".private", ".fritz"),
+    ),
+    Look(re.compile(r"^(?:search|domain)[ \t]{1,8}(?P<net>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5})", re.M)),
+    Look(
+        re.compile(
+            r"://(?:[^/\s@]{0,200}@)?(?P<net>[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62}){0,5}"
+            r"\.[A-Za-z]{2,24})(?![\w.-])"
+        ),
+        ("://",),
     ),
 ]
-NO_SERIAL = _words("none n/a na unknown not default system to empty amba")
-BY_ID = re.compile(r"by-id/(?:ata|nvme|scsi|usb|virtio|mmc)-(?P<value>[^\s,;\"'\]:]{1,200})")
-WWN = re.compile(
-    r"(?i)(?:wwn-0x|eui\.|naa\.|(?<![A-Za-z])(?:wwn|wwpn|wwnn|wwid|sas[_ ]?addr(?:ess)?)[ =:(-]{1,3}(?:0x)?)"
-    r"(?P<value>[0-9a-f]{16,32})(?![0-9a-z])"
-)
-IQN = re.compile(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]{1,200})")
-HWADDR = re.compile(
-    r"(?<![0-9A-Za-z:.-])" + _H + r"{2}(?P<sep>[:-])" + _H + r"{2}(?:(?P=sep)" + _H + r"{2}){4,18}(?![0-9A-Za-z:-])"
-)
-INTERFACE = re.compile(r"(?<![A-Za-z0-9])(?P<head>(?:en|wl|ww)x)(?P<value>[0-9a-f]{12})(?![0-9A-Za-z])")
-
-# -- addresses --------------------------------------------------------------------------------------------
-EMAIL = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}(?![\w@])"
-)
-IPV4 = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d|-[A-Za-z]|-\d{1,2}(?![\d.])| #)")
-USB_PORT = re.compile(r"(?<![\d.])\d{1,2}-$")
-A_VERSION = re.compile(
-    r"(?i)(?<![A-Za-z])(?:version|ver|firmware|fw|driver|rev|revision|release|bios|api|nvm|microcode|ucode"
-    r"|gcc|ld|binutils|agesa)"
-    r"[\s:=v\"'(),.]{0,4}$"
-)
-IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:|:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_USERS = [
+    Look(re.compile(r"/(?:home|Users)/(?P<user>" + _USER + r")(?![\w@])"), ("/home/", "/users/")),
+    Look(re.compile(r"(?<![\w.])(?:/run)?/media/(?P<user>" + _USER + r")(?=/)"), ("/media/",)),
+    Look(re.compile(r"(?i)\\Users\\(?P<user>" + _USER + r")(?![\w@])"), ("\\users\\",)),
+    Look(re.compile(r"(?i)password for (?:user )?(?P<user>" + _USER + r")(?=[: ])"), ("password for ",)),
+    Look(
+        re.compile(
+            r"(?i)(?<![\w.-])(?:\w{1,16}\.){0,3}(?:username|ciuser|user|logname)[\"']?(?:=|: )[\"']?"
+            r"(?P<user>" + _USER + r")(?![\w(])"
+        ),
+        ("user", "logname"),
+    ),
+    Look(re.compile(r"(?<!\w)[ug]id=\d{1,10}\((?P<user>" + _USER + r")(?=\))"), ("id=",)),
+    Look(re.compile(r"(?i)\b(?:session \w{1,12} of|opened for|closed for|for invalid) user (?P<user>" + _USER + r")"),
+         (" user ",)),
+    Look(re.compile(r"(?:Accepted|Failed) \w{1,20} for (?P<user>" + _USER + r")(?= from)"), (" for ",)),
+    Look(re.compile(r"sudo(?:\[\d{1,9}\])?: {1,4}(?P<user>" + _USER + r")(?= : )"), ("sudo",)),
+]  # fmt: skip
+_VMS = [
+    Look(re.compile(r"(?<![\w-])-name (?:guest=)?(?P<vm>" + _VM + r")"), ("-name ",)),
+    Look(re.compile(r"(?<![\w-])-name ['\"](?:guest=)?(?P<vm>[^,'\"\n]{1,80})"), ("-name ",)),
+    Look(re.compile(r"/domain-\d{1,9}-(?P<vm>" + _VM + r")"), ("/domain-",)),
+    Look(re.compile(r"(?<!\w)qemu-\d{1,9}-(?P<vm>[^\s,'\"/<>.]{1,80})"), ("qemu-",)),
+    Look(re.compile(r"/libvirt/qemu/(?:(?:autostart|snapshot|save|channel)/)?"
+                    r"(?P<vm>[^/\n'\"]{1,80})(?=\.(?:log|xml|save))"), ("/libvirt/qemu/",)),
+    Look(re.compile(r"/nvram/(?P<vm>[^/\n'\"]{1,80})(?=_VARS)"), ("/nvram/",)),
+    Look(re.compile(r"(?<!\w)virsh (?:-\S{1,40} ){0,3}(?:start|edit|dumpxml|destroy|shutdown|reboot|reset|define|"
+                    r"undefine|console|dominfo|autostart|domdisplay) (?P<vm>" + _VM + r")"), ("virsh ",)),
+    Look(re.compile(r"(?<![\w=])[Dd]omain ['\"](?P<vm>[^'\"\n]{1,80})(?=['\"])"), ("domain ",)),
+    Look(re.compile(r"(?m)^ {1,6}(?:\d{1,6}|-) {2,8}(?P<vm>\S[^\n]{0,60}?)"
+                    r"(?= {2,80}(?:running|shut off|paused|idle|crashed))"), ("running", "shut off", "paused")),
+    Look(re.compile(r"(?m)^ {1,10}[1-9]\d{2,8} (?P<vm>\S{1,64})(?= {1,60}(?:running|stopped|paused))"),
+         ("running", "stopped")),
+]  # fmt: skip
+_NETWORKS = [
+    Look(re.compile(r"(?i)(?<![A-Za-z])e?ssid[ =:]{1,3}[\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])"), ("ssid",)),
+    Look(re.compile(r"(?i)(?<![A-Za-z])e?ssid[=:][ \t]{0,20}(?P<ssid>[^\s\"'][^\r\n\"',]{0,63})"), ("ssid",)),
+    Look(re.compile(r"(?i)(?:wi-?fi|wireless) network [\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])"), (" network ",)),
+    Look(re.compile(r"(?i)access point [\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])"), ("access point",)),
+]
+NAMES: List[Look] = _HOSTS + PROMPTS + _USERS + _VMS + _NETWORKS
+"""Where a name must stand; the group's name is the kind: host, user, net, vm or ssid."""
+AT_HOST = re.compile(r"(?<![\w.+-])" + _AT)
+DISPLAYED = re.compile(r"^\S{0,8}[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] [^\n]{0,300}", re.M)
+"""A device as lspci shows it: its words are makers' and models', and no host is meant by them."""

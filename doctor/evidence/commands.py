@@ -230,6 +230,10 @@ def route(words: list[str]) -> str | None:
             recursive = any(w.startswith("-") and "R" in w for w in words[1:])
             return "cmd/iommu-groups" if recursive else arguments[0].strip("/") + "/"
         return "cmd/iommu-groups" if arguments and "iommu_groups" in arguments[0] else None
+    if name == "ip":
+        return "cmd/ip-route" if _shows_routes(arguments) else None
+    if name == "mount":
+        return None if arguments else "cmd/mount"
     if name == "readlink" and arguments and arguments[-1].startswith("/sys/"):
         return arguments[-1].replace("\\", "").strip("/")
     if name == "pvesh" and any("hardware/pci" in word for word in arguments):
@@ -239,3 +243,14 @@ def route(words: list[str]) -> str | None:
     if name in ("qm", "virsh", "kvm") or name.startswith("qemu-system"):
         return "cmd/virsh-dumpxml" if "dumpxml" in words or "edit" in words else "cmd/messages"
     return None
+
+
+def _shows_routes(arguments: list[str]) -> bool:
+    """Whether these words after `ip` list routes; ip takes each of its words cut short.
+
+    >>> [_shows_routes(words.split()) for words in ("r", "route show default", "ro l", "rule", "route add default")]
+    [True, True, True, False, False]
+    """
+    if not arguments or not "route".startswith(arguments[0]):
+        return False
+    return len(arguments) == 1 or any(word.startswith(arguments[1]) for word in ("show", "list", "lst"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.evidence import files
+from doctor.evidence.bundle import may_be_bundle
 from doctor.evidence.kind import Found, Kind, Row, Table, tops
 from doctor.evidence.kinds import all_kinds
 from doctor.evidence.types import DENIED, NOT_COLLECTED, Evidence, InputError, Piece
@@ -24,7 +25,7 @@ _HEAD = 4096  # characters by which a text is told
 def wanted() -> Callable[[str], bool]:
     """Whether a name in an archive may be evidence of any kind, wherever the bundle's top folder is."""
     table = Table([row for kind in all_kinds() for row in kind.rows] + list(files.ROWS))
-    return lambda name: table.wants(name)
+    return lambda name: table.wants(name) or may_be_bundle(name)
 
 
 def open_tree(tree: Tree, name: str, label: str) -> Evidence | None:
@@ -69,22 +70,23 @@ def _evidence(tree: Tree, kind: Kind, top: str, name: str, label: str) -> Eviden
     pieces = _pieces(tree, Table(kind.rows), {relative: top + relative for relative in below}, label)
     # Of the devices such a bundle has some files of some; what a command listed beats what was copied.
     shown = [piece for piece in files.listings(below, name) if piece.path != "sys/bus/pci/devices/"]
-    return _finished(kind, name, [*shown, *pieces], _notes(tree))
+    return _finished(kind, name, [*shown, *pieces], notes(tree))
 
 
-def _finished(kind: Kind, name: str, pieces: list[Piece], notes: tuple[str, ...] = ()) -> Evidence:
+def _finished(kind: Kind, name: str, pieces: list[Piece], warnings: tuple[str, ...] = ()) -> Evidence:
     """The evidence with what such a bundle never holds, said once."""
     pieces = [*pieces, *_groups(pieces)]
     held = {piece.path for piece in pieces}
     never = [(path, words) for path, words in kind.never if path not in held]
     article = kind.name[:1].upper() + kind.name[1:]
+    told: tuple[str, ...] = ()
     for path, words in never:
         pieces.append(Piece(path, "", name, None, state=NOT_COLLECTED, reason=f"{kind.name} does not hold {words}"))
     if never:
         said = "; ".join(words for _, words in never)
         open_ = "What needs them stays open until somebody runs the command beside it on the host."
-        notes = (f"{article} does not hold {said}. {open_}", *notes)
-    return Evidence(kind.subject, name, pieces, notes=notes)
+        told = (f"{article} does not hold {said}. {open_}",)
+    return Evidence(kind.subject, name, pieces, notes=told, warnings=warnings)
 
 
 def _groups(pieces: list[Piece]) -> list[Piece]:
@@ -103,12 +105,12 @@ def _host(tree: Tree, name: str, label: str) -> Evidence | None:
     pieces = _pieces(tree, Table(files.ROWS), places, label)
     if not pieces:
         return None
-    return Evidence("directory", name, [*pieces, *files.listings(list(places), name)], notes=_notes(tree))
+    return Evidence("directory", name, [*pieces, *files.listings(list(places), name)], warnings=notes(tree))
 
 
-def _notes(tree: Tree) -> tuple[str, ...]:
+def notes(tree: Tree) -> tuple[str, ...]:
     """What was evidence and yet passed over, in a line for each reason."""
-    reasons: dict[str, list[str]] = {}
+    reasons = {reason: list(names) for reason, names in tree.left.items()}
     for name, reason in tree.noted.items():
         reasons.setdefault(reason, []).append(name)
     return tuple(f"Not read, {reason}: {_listed(names)}" for reason, names in reasons.items())
@@ -134,6 +136,14 @@ def _pieces(tree: Tree, table: Table, places: dict[str, str], label: str) -> lis
     return pieces
 
 
+def _is_collected(path: str) -> bool:
+    """Whether the collector takes the file at an evidence path, so that it matters that it was not read."""
+    from doctor.collect.catalogue import item_for
+
+    item = item_for(path)
+    return item is not None and item.how == "file"
+
+
 def _read(tree: Tree, row: Row, path: str, full: str, source: str) -> list[Piece]:
     """One file as pieces; a link in sys/ is its target's text, and a command's output that is a link is another's."""
     link = tree.links.get(full)
@@ -146,6 +156,8 @@ def _read(tree: Tree, row: Row, path: str, full: str, source: str) -> list[Piece
     except PermissionError as error:
         return [Piece(path, "", source, None, state=DENIED, reason=error.strerror)]
     if full in tree.passed:
+        if full in tree.links and not _is_collected(path):
+            return []  # /etc is full of links
         tree.noted[full] = tree.passed[full]
         return [Piece(path, "", source, None, state=NOT_COLLECTED, reason=tree.passed[full])]
     if data is None:

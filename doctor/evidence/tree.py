@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST = 128 * 1024 * 1024  # bytes of one file that is read; sos keeps a journal of a hundred megabytes
 MOST = 512 * 1024 * 1024  # bytes of all files that are read
+_SHOWN = 4  # names that a note shows
+_LONG = 80  # characters of a name that a note shows
 _LONGEST = 1024  # characters of a name
 _DEEPEST = 40  # folders above one
 
@@ -24,6 +26,7 @@ class Tree:
     """`shown` is the input's name in errors, `files` how each file is read, `links` the links' targets.
 
     `passed` has the names of files that are not read, with the reason, `noted` those of them that were asked for.
+    `left` has what was left out before anybody asked, by reason, as it may be shown.
     """
 
     def __init__(self, shown: str, files: dict[str, Callable[[], bytes | None]], links: dict[str, str]) -> None:
@@ -31,8 +34,14 @@ class Tree:
         self.shown, self.files, self.links = shown, files, links
         self.passed: dict[str, str] = {}
         self.noted: dict[str, str] = {}
+        self.left: dict[str, list[str]] = {}
         self.names = sorted({*files, *links})
         self._read = 0
+
+    def leave(self, name: str, reason: str) -> None:
+        """Remembers that `name`, which may hold anything, was left out."""
+        names = self.left.setdefault(reason, [])
+        names.append("" if len(names) >= _SHOWN else name[:_LONG] if name.isprintable() else ascii(name[:_LONG]))
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None if it has none that can be had. Raises PermissionError and InputError."""
@@ -49,9 +58,14 @@ def clean_name(name: str) -> str | None:
 
     >>> clean_name("./etc/modules"), clean_name("/etc/modules"), clean_name("a/../b"), clean_name("a\\nb")
     ('etc/modules', 'etc/modules', None, None)
+    >>> clean_name("a/./b"), clean_name("a" + chr(0x202E) + "gnp"), clean_name("a" + chr(0xDCFF))
+    ('a/b', None, None)
     """
     name = name.removeprefix("./").lstrip("/")
-    if not name or len(name) > _LONGEST or name.count("/") > _DEEPEST or any(ord(c) < 32 for c in name):
+    if not name or len(name) > _LONGEST or name.count("/") > _DEEPEST or not name.isprintable():
         return None
     parts = name.rstrip("/").split("/")
-    return None if ".." in parts or "" in parts else name
+    if "." in parts:
+        parts = [part for part in parts if part != "."]
+        name = "/".join(parts)
+    return None if ".." in parts or "" in parts or not name else name

@@ -28,6 +28,8 @@ KERNEL_LOGS = (
     "var/log/syslog",
     "var/log/messages",
 )
+# With a number of boots: the kernel's log of one before the present one. No fact is read there but what was so then.
+EARLIER_LOG = "cmd/journalctl-k-b-"
 _LOGS = frozenset((*KERNEL_LOGS, "cmd/messages"))
 
 
@@ -150,10 +152,14 @@ class Evidence:
         collected_at: str | None = None,
         complete: bool = False,
         notes: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
     ) -> None:
-        """`complete` means that the collector's whole catalogue was tried: what lacks was not there."""
+        """`complete` means that the collector's whole catalogue was tried: what lacks was not there.
+
+        `warnings` say what is wrong with the input itself; they come first among the notes.
+        """
         self.kind, self.source, self.collected_at = kind, source, collected_at
-        self.complete, self.notes = complete, notes
+        self.complete, self.warnings, self.notes = complete, warnings, (*warnings, *notes)
         self._pieces: dict[str, list[Piece]] = {}
         for piece in pieces:
             self._pieces.setdefault(piece.path, []).append(piece)
@@ -165,7 +171,8 @@ class Evidence:
 
     def pieces(self, path: str) -> list[Piece]:
         """The readable pieces at `path`, oldest first; none if there are none."""
-        if path in _LOGS and path in self._pieces and path not in self._read:
+        is_log = path in _LOGS or path.startswith(EARLIER_LOG)
+        if is_log and path in self._pieces and path not in self._read:
             from doctor.evidence.logs import read
 
             raw = [piece for piece in self._pieces[path] if piece.state in READABLE]

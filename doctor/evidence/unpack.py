@@ -1,24 +1,26 @@
-"""Compressed data as a file that is read forward, within limits of size and memory.
+"""Compressed data read forward, within limits of size and memory.
 
 The standard library's own file objects have no limit: a kilobyte may claim a block of gigabytes. Formats:
-gzip (RFC 1952), bzip2, xz (the .xz file format 1.2), zstd (RFC 8878; Python 3.14 reads it), or none at all.
+gzip (RFC 1952), bzip2, xz (the .xz file format 1.2), zstd (RFC 8878; Python 3.14 reads it, else the program
+`zstd` does), or none at all.
 
 >>> import gzip
 >>> file = Unpacked(gzip.compress(b"vfio_pci"), limit=100)
->>> file.read(4), file.tell(), file.read(100)
-(b'vfio', 4, b'_pci')
+>>> file.read(4), file.read(100)
+(b'vfio', b'_pci')
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 GZIP, XZ, BZIP2, ZSTD = b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 18
 _STREAMS = 20_000  # compressed streams one after another, as pbzip2 and bgzip write them
-_BEHIND = 1 << 10  # bytes that stay readable behind the position, for who steps back to a block's end
-_MEMORY = 256 << 20  # bytes that a decompressor may take for its window
-_AT_ONCE = 16 << 20  # bytes of one read; tarfile reads a long header whole
+_MEMORY = 128 << 20  # bytes that a decompressor may take for its window; xz -9 takes 65 MiB
+_SMALL = 32 << 20  # bytes up to which data may grow as it likes
+_RATIO = 200  # times that it may grow; logs shrink to a twentieth
 
 
 class TooMuch(ValueError):
@@ -26,78 +28,68 @@ class TooMuch(ValueError):
 
 
 class NoZstd(ValueError):
-    """This Python has no zstd."""
+    """Nothing here reads zstd."""
+
+
+def most(packed: int, limit: int) -> int:
+    """How many bytes `packed` bytes may become."""
+    return min(limit, max(_SMALL, _RATIO * packed))
 
 
 class Unpacked:
-    """The unpacked data of `data` as tarfile wants it: read, seek forward, tell; nothing above `limit` bytes."""
+    """The unpacked bytes of `data`; nothing above `limit` bytes, and not hundreds of times its size."""
 
     def __init__(self, data: bytes, limit: int) -> None:
         """Raises NoZstd, or what the decompressor raises, on reading."""
-        self._data, self._limit = data, limit
+        self._data, self._limit = data, most(len(data), limit)
         self._make = _maker(data)
         self._step: Any = None if self._make is None else self._make()
         self._streams = 1
         self._taken = 0  # bytes of `data` that were fed
-        self._window = b""
-        self._start = 0  # where the window begins in the unpacked data
-        self._at = 0
+        self._chunk, self._at = b"", 0
+        self._total = 0
 
-    def tell(self) -> int:
-        """The position in the unpacked data."""
-        return self._at
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        """Goes to `position`, counted from the start; back by a few bytes at most."""
-        if whence or position < self._start:
-            raise OSError("the archive's parts overlap")
-        self._at = position
-        self._fill(position)
-        return position
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes."""
-        if size < 0 or size > _AT_ONCE:
-            raise TooMuch("a part of the archive is too large")
-        self._fill(self._at + size)
-        begin = self._at - self._start
-        found = self._window[begin : begin + size] if begin >= 0 else b""
-        self._at += len(found)
-        return found
+    def read(self, size: int) -> bytes:
+        """`size` bytes, fewer at the end only. Raises EOFError where compressed data is cut."""
+        parts = []
+        while size > 0:
+            if self._at >= len(self._chunk):
+                self._chunk, self._at = self._next(), 0
+                if not self._chunk:
+                    break
+            part = self._chunk[self._at : self._at + size]
+            self._at += len(part)
+            size -= len(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def finish(self) -> None:
         """Unpacks what is left, so that an archive whose end is missing is found out."""
-        at = self._start + len(self._window)
-        while more := self._next():
-            at += len(more)
-            if at > self._limit:
-                raise TooMuch("the archive unpacks to too much")
+        self._limit = min(self._limit, self._total + _SMALL)  # what follows an archive's end is padding
+        while self._make is not None and self._next():
+            pass
 
-    def _fill(self, end: int) -> None:
-        """Unpacks until the window reaches `end` or the data ends."""
-        parts, have = [self._window], self._start + len(self._window)
-        while have < end:
-            more = self._next()
-            if not more:
-                break
-            parts.append(more)
-            have += len(more)
-            if have > self._limit:
-                raise TooMuch("the archive unpacks to too much")
-            if have < self._at - _BEHIND and len(parts) > 1:  # what is passed over need not be kept
-                parts, self._start = [more], have - len(more)
-        self._window = b"".join(parts) if len(parts) > 1 else parts[0]
-        drop = min(self._at, have) - _BEHIND - self._start
-        if drop > _CHUNK:
-            self._window, self._start = self._window[drop:], self._start + drop
+    def close(self) -> None:
+        """Ends the program, if one unpacks."""
+        if isinstance(self._step, _Program):
+            self._step.close()
 
     def _next(self) -> bytes:
-        """The next unpacked bytes; none at the end. Raises EOFError where compressed data is cut."""
+        """The next unpacked bytes; none at the end."""
+        found = self._step_on()
+        self._total += len(found)
+        if self._total > self._limit:
+            raise TooMuch("the archive unpacks to too much")
+        return found
+
+    def _step_on(self) -> bytes:
         if self._make is None:
             found = self._data[self._taken : self._taken + _CHUNK]
             self._taken += len(found)
             return found
         while True:
+            if self._step.eof and isinstance(self._step, _Program):
+                return b""
             if self._step.eof:
                 rest = self._step.unused_data
                 self._taken -= len(rest)
@@ -141,17 +133,63 @@ def _maker(data: bytes) -> Any:
 
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
     if data.startswith(ZSTD):
-        return _zstd()
+        return _zstd(data)
     return None
 
 
-def _zstd() -> Any:
-    """The standard library's zstd decompressor, where it has one."""
+def _zstd(data: bytes) -> Any:
+    """The standard library's zstd decompressor, where it has one, else the program."""
     from importlib import import_module
 
     try:
         zstd = import_module("compression.zstd")
     except ImportError:
-        raise NoZstd("zstd needs Python 3.14") from None
+        return lambda: _Program(data)
     limit = {zstd.DecompressionParameter.window_log_max: 27}
     return lambda: zstd.ZstdDecompressor(options=limit)
+
+
+class _Program:
+    """The program `zstd` as a decompressor that was fed everything; it unpacks from memory to a pipe."""
+
+    unused_data = b""
+    needs_input = False
+
+    def __init__(self, data: bytes) -> None:
+        """Raises NoZstd where there is no such program."""
+        import subprocess
+        from shutil import which
+        from tempfile import TemporaryFile
+
+        program = which("zstd", path="/usr/bin:/bin:/usr/local/bin:/usr/sbin:/run/current-system/sw/bin")
+        if program is None:
+            raise NoZstd("zstd is read by Python 3.14 or by the program zstd, which is not installed")
+        self.eof = False
+        memory = getattr(os, "memfd_create", None)
+        with open(memory("zstd"), "w+b") if memory else TemporaryFile() as packed:  # a file without a name
+            packed.write(data)
+            packed.seek(0)
+            command = (program, "-q", "-d", "-c")  # it takes 128 MiB for its window at most
+            self._run = subprocess.Popen(command, stdin=packed, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def decompress(self, _fed: bytes, size: int) -> bytes:
+        """The next bytes that the program writes. Raises ValueError with what it says is wrong."""
+        out, problem = self._run.stdout, self._run.stderr
+        found = out.read(size) if out is not None else b""
+        if not found:
+            said = problem.read(400).decode("utf-8", "replace").strip() if problem is not None else ""
+            self.eof = True
+            self.close()
+            if self._run.returncode:
+                last = said.splitlines()[-1].rpartition(" : ")[2] if said else f"status {self._run.returncode}"
+                raise ValueError(f"zstd says: {last}")
+        return found
+
+    def close(self) -> None:
+        """Ends the program."""
+        for stream in (self._run.stdout, self._run.stderr):
+            if stream is not None:
+                stream.close()
+        if not self.eof:
+            self._run.kill()
+        self._run.wait()

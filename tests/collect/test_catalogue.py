@@ -76,4 +76,4 @@ def test_catalogue_imports_nothing_heavy() -> None:
 
     # `doctor` itself may bring `__future__`; before 3.13 `typing` brings `re`.
     more = loaded("import doctor.collect.catalogue") - loaded("import typing, __future__")
-    assert more <= {"doctor", "doctor.collect", "doctor.collect.catalogue"}
+    assert more <= {"doctor", "doctor.collect", "doctor.collect.catalogue", "doctor.collect.item"}

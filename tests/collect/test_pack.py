@@ -1,6 +1,7 @@
 """Bundles: written whole or not at all, read back the same, and strangers' ones with care."""
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from doctor.collect import pack, untar
+from doctor.collect import gather, pack, untar
+from doctor.collect.__main__ import main as collect
+from doctor.collect.catalogue import Item
 from doctor.collect.model import Collected, Entry
 from doctor.collect.pack import BundleError, unpack, write
 
@@ -130,7 +133,7 @@ def test_a_name_taken_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_nothing_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(os, call, fail)
@@ -142,7 +145,7 @@ def test_nothing_is_left_behind(
 
 
 def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -233,7 +236,11 @@ def damage(change: Callable[[bytearray], bytes | None]) -> bytes:
         bundle([manifest(entries=[{"path": "../x", "how": "file", "state": "absent"}])]),
         bundle([manifest(entries=[{"path": "x", "how": "file", "state": "good"}])]),
         bundle([manifest(entries=[{"path": "x", "how": [], "state": {}}])]),
-        bundle([manifest(entries=[{"path": "x", "how": "file", "state": "whole"}])]),
+        bundle([manifest(entries=5)]),
+        bundle([manifest(entries=[], members=[])]),
+        bundle([manifest(members={"../x": {}})]),
+        bundle([("passdoctor/manifest.json", b'{"format": 1, "sha256": 0, "x": ' + b"[" * 900 + b"]" * 900 + b"}")]),
+        bundle([manifest(), ("passdoctor/sysfs.json", b'{"files": [' + b"[]," * 2000000 + b"[]]}")]),
         bundle([manifest(), ("passdoctor/sysfs.json", b'{"files": []}')]),
         bundle([manifest(), ("passdoctor/sysfs.json", b'{"files": {"a": 1}}')]),
         bundle([manifest(), ("passdoctor/sysfs.json", b'{"files": {"a": "\\ud800"}}')]),
@@ -268,3 +275,42 @@ def test_unpack_is_fast() -> None:
         unpack(data)
         best = min(best, time.process_time() - begin)
     assert best < 0.1
+
+
+def test_every_member_has_a_checksum() -> None:
+    data = pack.to_bytes(sample(), {"host": 2}, by_file={"cmd/uname-a": {"host": 2}})
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        held = {one.name: archive.extractfile(one).read() for one in archive}  # type: ignore[union-attr]
+    listed = json.loads(held.pop("passdoctor/manifest.json").decode())
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in held.items()}
+    assert {name: one["sha256"] for name, one in listed["members"].items()} == sums
+    assert {name: one["size"] for name, one in listed["members"].items()} == {n: len(held[n]) for n in held}
+    assert listed["redactions_by_file"] == {"cmd/uname-a": {"host": 2}}
+    back = unpack(data)
+    assert (back.warnings, back.complete) == ((), True)
+
+
+def test_a_note_is_kept_plain_and_short() -> None:
+    assert unpack(pack.to_bytes(sample()._replace(note="a\n b\x1b[31m"))).note == "a b?[31m"
+    assert len(unpack(pack.to_bytes(sample()._replace(note="x" * 9000))).note) == pack.NOTE
+
+
+def test_logs_of_earlier_boots(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+
+    def run(item: Item) -> Entry:
+        ran.append(" ".join(item.argv))
+        return Entry(item.path, b"", "command", None, "absent", "not here")
+
+    monkeypatch.setattr(gather, "run_item", run)
+    monkeypatch.setattr(gather, "ITEMS", ())
+    found = gather.gather("/", boots=2)
+    assert ran == [f"journalctl -k -b -{n} --no-pager -o short-monotonic" for n in (1, 2)]
+    assert sorted(found.entries) == ["cmd/journalctl-k-b-1", "cmd/journalctl-k-b-2"]
+
+
+@pytest.mark.parametrize("words", [["--since-boot", "1"], ["--since-boot", "-0"], ["--since-boot", "-10"]])
+def test_a_boot_that_is_none(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        collect(words)
+    assert caught.value.code == 2 and "-1 is the boot before this one" in capsys.readouterr().err

@@ -14,7 +14,7 @@ import pytest
 
 from doctor.collect.gather import gather
 from doctor.collect.pack import to_bytes
-from doctor.evidence import archive
+from doctor.evidence import tarball
 from doctor.evidence.open import open_input
 from doctor.evidence.types import Evidence, InputError
 
@@ -145,7 +145,10 @@ def test_links_inside_the_root_are_followed_and_none_leads_out(root: Path, tmp_p
     (root / "etc/kernel").symlink_to("/etc")
     found = open_input(str(root))
     assert text(found, "etc/os-release") == "ID=other"
-    assert [path for path in found.paths() if path.startswith("etc/modprobe.d/")] == []
+    out = [path for path in found.paths() if path.startswith("etc/modprobe.d/")]
+    assert sorted(out) == [f"etc/modprobe.d/{name}.conf" for name in ("absolute", "out", "passwd")]
+    assert all(found.last(path) is None for path in out)
+    assert any("a link that leaves the folder: etc/modprobe.d/absolute.conf" in note for note in found.notes)
     assert not any("secret" in piece.text for path in found.paths() for piece in found.states(path))
     assert not any("up/" in path or path.startswith("etc/kernel/") for path in found.paths())
 
@@ -327,14 +330,14 @@ def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_TOTAL", 1024 * 1024)
+    monkeypatch.setattr(tarball, "TOTAL", 1024 * 1024)
     bomb = tar({"etc/a": "a" * 900_000, "etc/b": "a" * 900_000})
     (tmp_path / "bomb.tar.gz").write_bytes(bomb)
     assert "too much" in refused(tmp_path / "bomb.tar.gz")
 
 
 def test_too_many_names_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_MOST", 100)
+    monkeypatch.setattr(tarball, "MEMBERS", 100)
     (tmp_path / "many.tar").write_bytes(tar({f"etc/{n}": "" for n in range(150)}, ""))
     assert "too much" in refused(tmp_path / "many.tar")
 

@@ -280,6 +280,15 @@ def test_filters(command: str, terms: tuple[str, ...], fold: bool, exact: bool) 
         ("virsh dumpxml win10", "cmd/virsh-dumpxml"),
         ("qm start 101", "cmd/messages"),
         ("uname -a", "cmd/uname-a"),
+        ("ip r", "cmd/ip-route"),
+        ("ip -4 route show default", "cmd/ip-route"),
+        ("ip route | grep default", "cmd/ip-route"),
+        ("ip route get 192.0.2.1", None),
+        ("ip a", None),
+        ("findmnt /", "cmd/findmnt"),
+        ("lsblk -f", "cmd/lsblk"),
+        ("mount | grep ' / '", "cmd/mount"),
+        ("mount /dev/sdb1 /mnt", None),
         ("cat notes.txt", None),
         ("cat /etc/a /etc/b", None),
     ],
@@ -532,6 +541,10 @@ PATHS = [
     "text/prompts",
     "cmd/lscpu",
     "cmd/virt-host-validate",
+    "cmd/ip-route",
+    "cmd/findmnt",
+    "cmd/mount",
+    "cmd/lsblk",
 ]
 
 

@@ -1,0 +1,260 @@
+"""Private values in texts that are encoded: %41, =41, \\x41, \\101, \\u0041, &#65;, base64, hexadecimal, UTF-16.
+
+What is encoded is decoded, redacted as any text, and, only if that changed it, encoded again in the same way;
+so a log without secrets stays as it is. Encodings may be nested, within the limit of `redact.Redactor`.
+"""
+
+import base64
+import binascii
+import quopri
+import re
+from typing import TYPE_CHECKING, Callable, List, Match, NamedTuple, Optional, Pattern, Set, Tuple
+
+if TYPE_CHECKING:
+    from .redact import Redactor
+
+__all__ = ["is_text", "redact", "soft_breaks"]
+
+
+class _Escape(NamedTuple):
+    """A way to write characters: `mark` is in every one of its units; `value` tells what a unit stands for."""
+
+    mark: str
+    unit: Pattern[str]
+    is_byte: bool
+    value: Callable[[str], int]
+    write: str
+
+
+_ESCAPES = (
+    _Escape("%", re.compile(r"%[0-9A-Fa-f]{2}"), True, lambda unit: int(unit[1:], 16), "%{:02X}"),
+    _Escape("=", re.compile(r"=[0-9A-F]{2}"), True, lambda unit: int(unit[1:], 16), "={:02X}"),
+    _Escape("\\x", re.compile(r"\\x[0-9A-Fa-f]{2}"), True, lambda unit: int(unit[2:], 16), "\\x{:02x}"),
+    _Escape("\\", re.compile(r"\\[0-3][0-7]{2}"), True, lambda unit: int(unit[1:], 8), "\\{:03o}"),
+    _Escape("\\u", re.compile(r"\\u[0-9A-Fa-f]{4}"), False, lambda unit: int(unit[2:], 16), "\\u{:04x}"),
+    _Escape("&#", re.compile(r"&#x[0-9A-Fa-f]{1,5};"), False, lambda unit: int(unit[3:-1], 16), "&#x{:x};"),
+    _Escape("&#", re.compile(r"&#\d{1,6};"), False, lambda unit: int(unit[2:-1]), "&#{};"),
+)
+_WORD = re.compile(r"\S+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?(?P<value>[0-9A-Fa-f]{12,})(?![0-9A-Za-z])")
+_SPACED = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[ :,-][0-9A-Fa-f]{2}){7,}(?![0-9A-Za-z])")
+_WIDE = re.compile(r"(?:[\t\r\n\x20-\x7e]\0){8,}")
+_LINE_OF_CODE = re.compile(r"[A-Za-z0-9+/]{20,}={0,2}|[A-Za-z0-9+/]{1,20}={0,2}")
+_WIDTHS = frozenset((60, 64, 70, 72, 76, 80))  # at which programs wrap what they encode
+_SET_APART = frozenset(b"=@.:-")  # what may be encoded in a word of which nothing else is
+_SOFT = 60  # characters that a line has at least where quoted-printable breaks it softly (RFC 2045: 76)
+_LONGEST = 4096  # characters of a number in hexadecimal that is read as text
+
+
+def redact(data: str, redactor: "Redactor") -> str:
+    """Return DATA with what is private in its encoded parts replaced; the number of lines stays the same."""
+    for escape in _ESCAPES:
+        if escape.mark in data:
+            data = _escaped(data, escape, redactor)
+    data = _blocks(data, redactor)
+    data = _BASE64.sub(lambda match: _base64(match.group(), redactor), data)
+    data = _HEX.sub(lambda match: _hex(match, redactor), data)
+    data = _SPACED.sub(lambda match: _spaced(match.group(), redactor), data)
+    if "\0" in data:
+        data = _WIDE.sub(lambda match: _wide(match.group()[::2], redactor), data)
+    return data
+
+
+def soft_breaks(data: str, redactor: "Redactor") -> str:
+    """Return DATA with what is private in quoted-printable paragraphs replaced, whose lines a final `=` joins."""
+    lines = data.split("\n")
+    at = 0
+    while at < len(lines) - 1:
+        end = at
+        while end < len(lines) - 1 and lines[end].endswith("=") and len(lines[end]) >= _SOFT:
+            end += 1
+        if end > at:
+            lines[at : end + 1] = _soft(lines[at : end + 1], redactor)
+        at = end + 1
+    return "\n".join(lines)
+
+
+def _soft(lines: List[str], redactor: "Redactor") -> List[str]:
+    whole = "".join(line[:-1] for line in lines[:-1]) + lines[-1]
+    written = {int(unit[1:], 16) for unit in _ESCAPES[1].unit.findall(whole)}
+    coded = bool(written) and _is_quoted_printable(written, whole)
+    decoded = whole
+    if coded:
+        decoded = quopri.decodestring(whole.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    new = redactor.text(decoded)
+    if new == decoded:
+        return lines
+    new = re.sub("[^\t\x20-<>-~]", lambda char: _octets(char.group()), new) if coded else new
+    size = -(-len(new) // len(lines))
+    cut = [new[at * size : (at + 1) * size] for at in range(len(lines))]
+    return [part + "=" for part in cut[:-1]] + cut[-1:]
+
+
+def _octets(char: str) -> str:
+    return "".join("={:02X}".format(byte) for byte in char.encode("utf-8", "surrogateescape"))
+
+
+def _wide(text: str, redactor: "Redactor") -> str:
+    return "".join(char + "\0" for char in redactor.text(text))
+
+
+def _escaped(data: str, escape: _Escape, redactor: "Redactor") -> str:
+    parts, done = [], 0  # type: List[str], int
+    for found in escape.unit.finditer(data):
+        if found.start() < done:
+            continue
+        start = data.rfind("\n", done, found.start()) + 1 or done
+        end = data.find("\n", found.start())
+        end = len(data) if end < 0 else end
+        parts += [data[done:start], _WORD.sub(lambda word: _unescaped(word.group(), escape, redactor), data[start:end])]
+        done = end
+    return "".join(parts) + data[done:]
+
+
+def _unescaped(word: str, escape: _Escape, redactor: "Redactor") -> str:
+    if escape.mark not in word:
+        return word
+    written = set()
+    parts, done = [], 0  # type: List[bytes], int
+    for unit in escape.unit.finditer(word):
+        value = escape.value(unit.group())
+        if value > 0x10FFFF or 0xD800 <= value < 0xE000:
+            continue
+        raw = bytes([value]) if escape.is_byte else chr(value).encode("utf-8")
+        parts += [word[done : unit.start()].encode("utf-8", "surrogateescape"), raw]
+        written.add(value)
+        done = unit.end()
+    if not written or (escape.mark == "=" and not _is_quoted_printable(written, word)):
+        return word
+    parts.append(word[done:].encode("utf-8", "surrogateescape"))
+    decoded = b"".join(parts).decode("utf-8", "surrogateescape")
+    new = redactor.text(decoded)
+    if new == decoded:
+        return word
+    # Letters need no escape, and stand-ins are to be seen. A `-` is what systemd escapes in units' names.
+    written -= {byte for byte in range(128) if chr(byte).isalnum() or (chr(byte) in "-_." and escape.mark != "\\x")}
+    if not escape.is_byte:
+        return "".join(escape.write.format(ord(char)) if ord(char) in written else char for char in new)
+    coded = bytearray()
+    for byte in new.encode("utf-8", "surrogateescape"):
+        coded += escape.write.format(byte).encode("ascii") if byte in written or byte < 33 else bytes([byte])
+    return coded.decode("utf-8", "surrogateescape")
+
+
+def _is_quoted_printable(written: Set[int], word: str) -> bool:
+    """Whether WORD, in which `=` stands before two hexadecimal digits, was encoded: `addr=10.1.2.3` was not."""
+    controls = any(byte < 32 and byte not in (9, 10, 13) for byte in written)
+    return not controls and (written <= _SET_APART or word.count("=") > 3)
+
+
+def _plain(raw: bytes) -> Optional[Tuple[str, str]]:
+    """The text in RAW and its encoding; None for what is no text."""
+    encoding = "utf-16-le" if len(raw) > 8 and raw[1::2].count(0) == len(raw) // 2 else "utf-8"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    shown = text.replace("\n", "").replace("\r", "").replace("\t", "")
+    return (text, encoding) if shown.isprintable() and len(shown) > 5 else None
+
+
+def is_text(run: str) -> bool:
+    """Say whether RUN is a text in base64, and so no key."""
+    body = run.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return _plain(base64.b64decode(body + "=" * (-len(body) % 4))) is not None
+    except binascii.Error:
+        return False
+
+
+def _coded(raw: bytes, redactor: "Redactor") -> Optional[bytes]:
+    """RAW redacted; None if it is no text or nothing in it is private."""
+    found = _plain(raw)
+    if found is None:
+        return None
+    new = redactor.text(found[0])
+    return new.encode(found[1], "replace") if new != found[0] else None
+
+
+def _base64(run: str, redactor: "Redactor") -> str:
+    body = run.rstrip("=")
+    altered = "-" in body or "_" in body
+    for at in range(4 if len(body) >= 20 else 1):
+        size = (len(body) - at) - ((len(body) - at) % 4 == 1)
+        chunk = body[at : at + size].replace("-", "+").replace("_", "/")
+        try:
+            raw = base64.b64decode(chunk + "=" * (-len(chunk) % 4))
+        except binascii.Error:
+            continue
+        new = _coded(raw, redactor)
+        if new is not None:
+            text = base64.b64encode(new).decode("ascii")
+            text = text.replace("+", "-").replace("/", "_") if altered else text
+            return body[:at] + (text if run.endswith("=") or not len(run) % 4 else text.rstrip("="))
+    return run
+
+
+def _hex(match: Match[str], redactor: "Redactor") -> str:
+    digits = match.group("value")
+    if len(digits) % 2 or len(digits) > _LONGEST:
+        return match.group()
+    new = _coded(bytes.fromhex(digits), redactor)
+    if new is None:
+        return match.group()
+    text = binascii.hexlify(new).decode("ascii")
+    return match.group()[: -len(digits)] + (text.upper() if digits.isupper() else text)
+
+
+def _spaced(run: str, redactor: "Redactor") -> str:
+    sep = run[2]
+    if run.count(sep) * 3 != len(run) - 2:
+        return run
+    new = _coded(bytes.fromhex(run.replace(sep, "")), redactor)
+    if new is None:
+        return run
+    return sep.join("{:02X}".format(byte) if run.isupper() else "{:02x}".format(byte) for byte in new)
+
+
+def _blocks(data: str, redactor: "Redactor") -> str:
+    """Base64 and hexadecimal that were wrapped: lines of one length, the last one shorter."""
+    lines = data.split("\n")
+    at = 0
+    while at < len(lines) - 1:
+        width = len(lines[at].rstrip("\r"))
+        if width < 20 or not _LINE_OF_CODE.fullmatch(lines[at].rstrip("\r")):
+            at += 1
+            continue
+        end = at + 1
+        while (
+            end < len(lines)
+            and len(lines[end].rstrip("\r")) == width
+            and _LINE_OF_CODE.fullmatch(lines[end].rstrip("\r"))
+        ):
+            end += 1
+        if (
+            end < len(lines)
+            and 0 < len(lines[end].rstrip("\r")) < width
+            and _LINE_OF_CODE.fullmatch(lines[end].rstrip("\r"))
+        ):
+            end += 1
+        if end > at + 1 and (width in _WIDTHS or end - at > 3):
+            lines[at:end] = _block(lines[at:end], width, redactor)
+        at = end
+    return "\n".join(lines)
+
+
+def _block(lines: List[str], width: int, redactor: "Redactor") -> List[str]:
+    whole = "".join(line.rstrip("\r") for line in lines)
+    new = whole
+    if not whole.strip("0123456789abcdefABCDEF"):
+        match = _HEX.fullmatch(whole)
+        new = _hex(match, redactor) if match else whole
+    new = _base64(whole, redactor) if new == whole else new
+    if new == whole:
+        return lines
+    end = "\r" if lines[0].endswith("\r") else ""
+    cut = [new[at : at + width] for at in range(0, len(new), width)]
+    cut += [""] * (len(lines) - len(cut))
+    cut[len(lines) - 1 :] = ["".join(cut[len(lines) - 1 :])]
+    return [line + end for line in cut]
