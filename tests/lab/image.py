@@ -14,11 +14,14 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from .scenario import BASE, HERE, Scenario
+from .scenario import BASE, Scenario
 
 MIRROR = "http://deb.debian.org/debian"
 RELEASE = "bookworm"
-PACKAGES = "python3 pciutils kmod udev systemd-sysv initramfs-tools zstd dmidecode procps iproute2 dbus grub2-common"
+PACKAGES = (
+    "python3 pciutils kmod udev systemd-sysv initramfs-tools zstd dmidecode procps iproute2 dbus grub2-common "
+    "systemd-boot systemd-boot-efi"
+)
 UUID = "6f1d2c34-5b7a-4e8f-9a01-23456789abcd"
 NEEDED = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -37,6 +40,13 @@ ExecStart=/usr/local/sbin/lab-payload
 [Install]
 WantedBy=multi-user.target
 """
+STARTER = """#!/bin/sh
+# The payload disk holds the rest.
+mkdir -p /root/payload
+cd /root/payload || exit
+tar -xf /dev/disk/by-id/virtio-lab-payload
+exec sh ./guest.sh
+"""
 IDLE = [
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -50,10 +60,32 @@ IDLE = [
     "systemd-logind.service",
     "systemd-tmpfiles-setup.service",
     "systemd-update-utmp.service",
+    "systemd-user-sessions.service",
+    "systemd-boot-system-token.service",
+    "systemd-boot-update.service",
+    "systemd-random-seed.service",
+    "systemd-repart.service",
+    "systemd-pstore.service",
+    "systemd-journal-flush.service",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "proc-sys-fs-binfmt_misc.automount",
+    "modprobe@.service",
 ]
 """What a guest that lives for half a minute does not need."""
+FSTAB_ONLY = "systemd-fstab-generator"
+"""The one generator of units that it needs: each is a program to start."""
 BOOT = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "nvme", "ahci", "sd_mod", "xhci_pci"]
 """What the initramfs holds besides: less than Debian's default, for an emulated CPU unpacks it."""
+
+
+INITRAMFS = "MODULES=list\nCOMPRESSLEVEL=1\n"
+REMOVED = "lib/modules/*/kernel/drivers/gpu/drm/virtio/*"
+"""virtio_gpu waits for itself for ever where the emulated CPU is slow; the host's display works without."""
 
 
 class LabError(RuntimeError):
@@ -89,7 +121,8 @@ def image(scenario: Scenario) -> Image:
     return Image(version, _disk(tree), tree / f"boot/vmlinuz-{version}", _initrd(tree, version, files))
 
 
-def _run(log: Path, *command: str | Path) -> None:
+def run(log: Path, *command: str | Path) -> None:
+    """Runs a program with its output in `log`. Raises LabError."""
     with log.open("ab") as out:
         environment = {
             "PATH": PATH,
@@ -104,16 +137,16 @@ def _run(log: Path, *command: str | Path) -> None:
         raise LabError(f"{command[0]} failed with {done.returncode}, see {log}")
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """A short name for the content of `parts`."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _tree(kernel: str) -> Path:
     """A Debian tree with this kernel."""
     origin = BASE["kernels"][kernel]
-    guest = (HERE / "guest.sh").read_text("utf-8")
     release = origin.get("release", RELEASE)
-    key = _digest(release, PACKAGES, UNIT, IDLE, BOOT, guest, origin)
+    key = digest(release, PACKAGES, UNIT, STARTER, IDLE, FSTAB_ONLY, BOOT, INITRAMFS, REMOVED, origin)
     tree, stamp, log = (cache() / f"tree-{kernel}{end}" for end in ("", ".stamp", ".log"))
     if stamp.is_file() and stamp.read_text() == key:
         return tree
@@ -122,9 +155,9 @@ def _tree(kernel: str) -> Path:
         _remove(old)
     for old in cache().glob(f"initrd-{kernel}.*"):
         old.unlink()
-    _run(log, "cp", "-a", "--reflink=auto", _debian(release), tree)
+    run(log, "cp", "-a", "--reflink=auto", _debian(release), tree)
     _install_kernel(tree, origin, log)
-    _furnish(tree, guest)
+    _furnish(tree)
     stamp.write_text(key)
     return tree
 
@@ -132,12 +165,12 @@ def _tree(kernel: str) -> Path:
 def _debian(release: str) -> Path:
     """A Debian tree without a kernel."""
     tree, stamp, log = (cache() / f"{release}{end}" for end in ("", ".stamp", ".log"))
-    key = _digest(release, PACKAGES)
+    key = digest(release, PACKAGES)
     if not (stamp.is_file() and stamp.read_text() == key):
         print(f"lab: fetching Debian {release}, once (some minutes)", flush=True)
         _remove(tree)
         include = "--include=" + PACKAGES.replace(" ", ",")
-        _run(log, "debootstrap", "--variant=minbase", include, release, tree, MIRROR)
+        run(log, "debootstrap", "--variant=minbase", include, release, tree, MIRROR)
         stamp.write_text(key)
     return tree
 
@@ -148,12 +181,12 @@ def _install_kernel(tree: Path, origin: dict[str, str], log: Path) -> None:
     (tree / "etc/apt/sources.list").write_text(f"deb {MIRROR} {suite} main\n")
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
     (tree / "etc/initramfs-tools/conf.d").mkdir(parents=True, exist_ok=True)
-    (tree / "etc/initramfs-tools/conf.d/lab").write_text("MODULES=list\n")
+    (tree / "etc/initramfs-tools/conf.d/lab").write_text(INITRAMFS)
     extra = tree / "usr/share/initramfs-tools/modules.d"
     extra.mkdir(parents=True, exist_ok=True)
     (extra / "lab").write_text("\n".join(BOOT) + "\n")
-    _run(log, "chroot", tree, "apt-get", "update")
-    _run(
+    run(log, "chroot", tree, "apt-get", "update")
+    run(
         log,
         "chroot",
         tree,
@@ -167,16 +200,19 @@ def _install_kernel(tree: Path, origin: dict[str, str], log: Path) -> None:
         for path in (tree / place).glob("*"):
             _remove(path)
     (tree / "etc/resolv.conf").unlink()
+    for path in tree.glob(REMOVED):
+        path.unlink()
+    run(log, "chroot", tree, "depmod", next((tree / "lib/modules").iterdir()).name)
 
 
-def _furnish(tree: Path, guest: str) -> None:
+def _furnish(tree: Path) -> None:
     """The files that make the tree a guest of the lab."""
     texts = {
         "etc/hostname": "lab\n",
         "etc/hosts": "127.0.0.1 localhost lab\n",
         "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
         "etc/fstab": f"UUID={UUID} / ext4 errors=remount-ro 0 1\n",
-        "usr/local/sbin/lab-payload": guest,
+        "usr/local/sbin/lab-payload": STARTER,
         "etc/systemd/system/lab-payload.service": UNIT,
     }
     for name, text in texts.items():
@@ -188,6 +224,12 @@ def _furnish(tree: Path, guest: str) -> None:
     _link(units / "multi-user.target.wants/lab-payload.service", "/etc/systemd/system/lab-payload.service")
     for unit in IDLE:
         _link(units / unit, "/dev/null")
+    _link(units / "default.target", "/lib/systemd/system/multi-user.target")
+    generators = tree / "etc/systemd/system-generators"
+    generators.mkdir(exist_ok=True)
+    for generator in (tree / "lib/systemd/system-generators").iterdir():
+        if generator.name != FSTAB_ONLY:
+            _link(generators / generator.name, "/dev/null")
 
 
 def _link(path: Path, target: str) -> None:
@@ -210,7 +252,7 @@ def _disk(tree: Path) -> Path:
         size = subprocess.run(["du", "-sm", str(tree)], stdout=subprocess.PIPE, check=True).stdout.split()[0]
         with made.open("wb") as out:
             out.truncate((int(size) + 500) << 20)
-        _run(tree.with_name(tree.name + ".log"), "mkfs.ext4", "-q", "-F", "-m0", "-U", UUID, "-d", tree, made)
+        run(tree.with_name(tree.name + ".log"), "mkfs.ext4", "-q", "-F", "-m0", "-U", UUID, "-d", tree, made)
         made.rename(disk)
     return disk
 
@@ -219,18 +261,18 @@ def _initrd(tree: Path, version: str, files: dict[str, str]) -> Path:
     """The initramfs as the tree would build it with these files."""
     inside = {path: text for path, text in files.items() if _goes_in(path)}
     kernel = tree.name.partition("-")[2]
-    initrd = tree.with_name(f"initrd-{kernel}.{_digest(inside)}")
+    initrd = tree.with_name(f"initrd-{kernel}.{digest(inside)}")
     if not initrd.is_file():
         log, work = tree.with_name(tree.name + ".log"), tree.with_name("work")
         _remove(work)
         # Hard links: what is written below replaces a name and never a content.
-        _run(log, "cp", "-al", tree, work)
+        run(log, "cp", "-al", tree, work)
         for path, text in inside.items():
             (work / path).parent.mkdir(parents=True, exist_ok=True)
             (work / path).unlink(missing_ok=True)
             (work / path).write_text(text, "utf-8")
             (work / path).chmod(mode(text))
-        _run(log, "chroot", work, "mkinitramfs", "-o", "/initrd.new", version)
+        run(log, "chroot", work, "mkinitramfs", "-o", "/initrd.new", version)
         (work / "initrd.new").rename(initrd)
         _remove(work)
     return initrd

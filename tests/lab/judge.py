@@ -31,6 +31,13 @@ def judge(scenario: Scenario, bundle: bytes, truth: str) -> Judgement:
     return Judgement(said.verdict, _answer(said, told["devices"]), tuple(found))
 
 
+def agreement(scenario: Scenario, bundle: bytes, truth: str) -> Judgement:
+    """What the tool makes of a bundle, against VFIO alone: for a host of which nobody wrote down what must be found."""
+    said = diagnosis(scenario, bundle)
+    devices: dict[str, Any] = json.loads(truth)["devices"]
+    return Judgement(said.verdict, _answer(said, devices), tuple(_against_vfio(said, devices)))
+
+
 def diagnosis(scenario: Scenario, bundle: bytes) -> Diagnosis:
     """The tool's diagnosis, without the checks that an emulated machine cannot pass."""
     known = knowledge()
@@ -75,18 +82,23 @@ def _against_vfio(said: Diagnosis, devices: dict[str, Any]) -> list[str]:
             asked = facts.get("bound")
             if asked is None or row.verdict == "undetermined":
                 continue
-        if (row.verdict == "ready") != _given(asked):
+        if (row.verdict == "ready") != given(asked):
             found.append(f"{_short(row.address)}: {row.verdict} ({row.because}), VFIO: {_how(asked)}")
     return found
 
 
-def _given(asked: dict[str, Any]) -> bool:
+def given(asked: dict[str, Any]) -> bool:
     """Whether VFIO gives the device away."""
     return bool(asked["viable"] and asked["opened"])
 
 
+def opens(facts: dict[str, Any]) -> bool:
+    """Whether VFIO gives a device away as its host hands it out: bound by a VM manager where one does that."""
+    return given(facts.get("managed", facts["now"]))
+
+
 def _how(asked: dict[str, Any]) -> str:
-    return "opens" if _given(asked) else str(asked.get("error") or "not viable")
+    return "opens" if given(asked) else str(asked.get("error") or "not viable")
 
 
 def _answer(said: Diagnosis, devices: dict[str, Any]) -> str:
@@ -100,7 +112,7 @@ def _answer(said: Diagnosis, devices: dict[str, Any]) -> str:
     if words:
         return ", ".join(words)
     asked_of = [facts["bound"] for facts in devices.values() if "bound" in facts]
-    return f"{sum(map(_given, asked_of))} of {len(asked_of)} devices would open"
+    return f"{sum(map(given, asked_of))} of {len(asked_of)} devices would open"
 
 
 def _short(address: str) -> str:

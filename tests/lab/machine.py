@@ -12,12 +12,19 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from .image import UUID, Image, LabError, image, mode
+from .image import UUID, LabError, image, mode
 from .scenario import BASE, HERE, Scenario
 
 DOCTOR = HERE.parents[1] / "doctor"
-TIMEOUT = 420.0
-HOPELESS = (b"Kernel panic - not syncing", b"(initramfs)", b"You are in emergency mode")
+TIMEOUT = 900.0
+HOPELESS = (
+    b"Kernel panic - not syncing",
+    b"(initramfs)",
+    b"You are in emergency mode",
+    b"grub rescue>",
+    b"grub>",
+    b"Shell>",
+)
 PROCESSORS = "2"
 ALWAYS = "console=ttyS0 mitigations=off no_timer_check"
 """GRUB_CMDLINE_LINUX. An emulated CPU that guards against speculation boots half as fast; on a busy machine its timer
@@ -43,6 +50,23 @@ GRUB_CMDLINE_LINUX="{always}"
 """
 
 
+class Drive(NamedTuple):
+    """A disk of the guest: its slot, name, file, and more for QEMU's -drive."""
+
+    slot: str
+    name: str
+    file: str
+    more: str
+
+
+# Fixed addresses at the end of the bus, out of the parts' way.
+DRIVES = (
+    Drive("1b", "lab-root", "disk.img", "cache=unsafe"),
+    Drive("1c", "lab-payload", "payload.img", "read-only=on"),
+    Drive("1d", "lab-results", "results.img", "cache=unsafe"),
+)
+
+
 class Results(NamedTuple):
     """What a guest brought back."""
 
@@ -57,17 +81,29 @@ def boot(scenario: Scenario, work: Path) -> Results:
     made = image(scenario)
     disk = work / "disk.img"
     subprocess.run(["cp", "--reflink=auto", "--sparse=always", made.disk, disk], check=True)
-    _put(disk, _files(scenario, made.version), work)
-    _payload(scenario, work / "payload.img")
-    with (work / "results.img").open("wb") as out:
-        out.truncate(64 << 20)
+    put(disk, _files(scenario, made.version), work)
+    payload(scenario.prepare, work / "payload.img")
+    empty(work / "results.img", 64)
+    # The order of GRUB: GRUB_CMDLINE_LINUX, then GRUB_CMDLINE_LINUX_DEFAULT.
+    line = f"BOOT_IMAGE=/boot/vmlinuz-{made.version} root=UUID={UUID} ro {ALWAYS} {scenario.cmdline}"
+    start = ["-kernel", str(made.vmlinuz), "-initrd", str(made.initrd), "-append", line]
     began = time.monotonic()
-    _watch(_command(scenario, made, work), work)
+    with Guest(command(scenario, work, start, DRIVES), work) as guest:
+        guest.wait()
     seconds = time.monotonic() - began
-    return _results(scenario, made.version, work, seconds)
+    found = brought(work)
+    if "status" not in found:
+        raise LabError(f"{scenario.name}: {found.get('run.log', b'').decode('utf-8', 'replace')}")
+    return Results(made.version, found["bundle.tar.gz"], found["truth.json"].decode(), seconds)
 
 
-def _files(scenario: Scenario, version: str) -> dict[str, str]:
+def empty(path: Path, megabytes: int) -> None:
+    """A disk without anything on it."""
+    with path.open("wb") as out:
+        out.truncate(megabytes << 20)
+
+
+def _files(scenario: Scenario, version: str) -> dict[str, str | Path]:
     """All files that go into the guest, the bootloader's included."""
     return {
         "etc/default/grub": DEFAULTS.format(always=ALWAYS, cmdline=scenario.configured),
@@ -76,17 +112,18 @@ def _files(scenario: Scenario, version: str) -> dict[str, str]:
     }
 
 
-def _put(disk: Path, files: dict[str, str], work: Path) -> None:
-    """Writes files into a disk that nobody has mounted."""
+def put(disk: Path, files: dict[str, str | Path], work: Path) -> None:
+    """Writes files into a disk that nobody has mounted: a text, or what is in the file of that path."""
     lines: list[str] = []
     for number, (name, text) in enumerate(files.items()):
-        source = work / f"file-{number}"
-        source.write_text(text, "utf-8")
+        source = text if isinstance(text, Path) else work / f"file-{number}"
+        if isinstance(text, str):
+            source.write_text(text, "utf-8")
         folder, _, base = name.rpartition("/")
         parts = folder.split("/")
         lines += [f"mkdir /{'/'.join(parts[: end + 1])}" for end in range(len(parts))]
         lines += [f"cd /{folder}", f"rm {base}", f"write {source} {base}"]
-        lines.append(f"set_inode_field {base} mode 0{0o100000 | mode(text):o}")
+        lines.append(f"set_inode_field {base} mode 0{0o100000 | mode(text if isinstance(text, str) else ''):o}")
     commands = work / "commands"
     commands.write_text("\n".join(lines) + "\n", "utf-8")
     program = shutil.which("debugfs", path=os.environ["PATH"] + ":/usr/sbin:/sbin") or "debugfs"
@@ -94,25 +131,38 @@ def _put(disk: Path, files: dict[str, str], work: Path) -> None:
     subprocess.run([program, "-w", "-f", str(commands), str(disk)], check=True, stdout=quiet, stderr=quiet)
 
 
-def _payload(scenario: Scenario, path: Path) -> None:
+def payload(prepare: str, path: Path) -> None:
     """The disk that carries the collector of this checkout and the truth program into the guest."""
     with tarfile.open(path, "w") as archive:
         archive.add(DOCTOR / "__init__.py", "doctor/__init__.py")
         for source in sorted((DOCTOR / "collect").glob("*.py")):
             archive.add(source, f"doctor/collect/{source.name}")
         archive.add(HERE / "truth.py", "truth.py")
-        data = (scenario.prepare + "\n").encode()
-        info = tarfile.TarInfo("prepare.sh")
-        info.size = len(data)
-        archive.addfile(info, io.BytesIO(data))
+        archive.add(HERE / "guest.sh", "guest.sh")
+        _add(archive, "prepare.sh", prepare + "\n")
     with path.open("ab") as out:
         out.truncate((path.stat().st_size + 0xFFFFF) & ~0xFFFFF)
 
 
-def _command(scenario: Scenario, made: Image, work: Path) -> list[str]:
-    # The order of GRUB: GRUB_CMDLINE_LINUX, then GRUB_CMDLINE_LINUX_DEFAULT.
-    line = f"BOOT_IMAGE=/boot/vmlinuz-{made.version} root=UUID={UUID} ro {ALWAYS} {scenario.cmdline}"
-    command = [
+def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
+    data = text.encode()
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    archive.addfile(info, io.BytesIO(data))
+
+
+def packed(files: dict[str, str]) -> bytes:
+    """Texts as a tar, padded to whole blocks of a disk."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, text in files.items():
+            _add(archive, name, text)
+    return out.getvalue()
+
+
+def command(scenario: Scenario, work: Path, start: list[str], drives: tuple[Drive, ...]) -> list[str]:
+    """QEMU's command line. `start`: how the kernel gets in."""
+    words = [
         "qemu-system-x86_64",
         "-nodefaults",
         "-no-user-config",
@@ -122,51 +172,64 @@ def _command(scenario: Scenario, made: Image, work: Path) -> list[str]:
         "-vga",
         "none",
     ]
-    command += ["-machine", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", scenario.cpu]
-    command += ["-smp", PROCESSORS, "-m", "2G", *shlex.split(BASE["board"])]
-    command += ["-chardev", f"file,id=console,path={work / 'console.log'}", "-serial", "chardev:console"]
-    command += ["-kernel", str(made.vmlinuz), "-initrd", str(made.initrd), "-append", line]
+    words += ["-machine", "q35,kernel-irqchip=split", "-accel", "tcg,thread=multi", "-cpu", scenario.cpu]
+    words += ["-smp", PROCESSORS, "-m", "2G", *shlex.split(BASE["board"])]
+    words += ["-chardev", f"file,id=console,path={work / 'console.log'}", "-serial", "chardev:console", *start]
     if scenario.iommu:
-        command += ["-device", ",".join(filter(None, (scenario.iommu, scenario.options)))]
-    # Fixed addresses at the end of the bus, out of the parts' way.
-    for slot, name, file, more in (
-        ("1b", "lab-root", "disk.img", ",cache=unsafe"),
-        ("1c", "lab-payload", "payload.img", ",read-only=on"),
-        ("1d", "lab-results", "results.img", ",cache=unsafe"),
-    ):
-        command += ["-drive", f"if=none,id={name},file={work / file},format=raw{more}"]
-        command += ["-device", f"virtio-blk-pci,drive={name},serial={name},bus=pcie.0,addr={slot}"]
-    for number, part in enumerate(scenario.parts, 2):
-        command += shlex.split(BASE["parts"][part].replace("{slot}", f"{number:02x}"))
-    return command
+        words += ["-device", ",".join(filter(None, (scenario.iommu, scenario.options)))]
+    for slot, name, file, more in drives:
+        words += ["-drive", f"if=none,id={name},file={work / file},format=raw,{more}"]
+        words += ["-device", f"virtio-blk-pci,drive={name},serial={name},bus=pcie.0,addr={slot}"]
+    # Before them AMD's IOMMU, which takes the first slot, and with a loader the host's display.
+    for number, part in enumerate(scenario.parts, 3 if scenario.loader else 2):
+        words += shlex.split(BASE["parts"][part].replace("{slot}", f"{number:02x}"))
+    return words
 
 
-def _watch(command: list[str], work: Path) -> None:
-    """Runs QEMU until the guest ends, or until there is no hope that it will."""
-    console = work / "console.log"
-    with (work / "qemu.log").open("wb") as log:
-        guest = subprocess.Popen(["nice", "-n5", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+class Guest:
+    """QEMU, from its start to its end; leaving the context ends it."""
+
+    def __init__(self, words: list[str], work: Path) -> None:
+        self._words, self._work = words, work
+        self._console = work / "console.log"
+
+    def __enter__(self) -> Guest:
+        self._console.unlink(missing_ok=True)
+        with (self._work / "qemu.log").open("wb") as log:
+            words = ["nice", "-n5", *self._words]
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends it, if it has not ended."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def wait(self, words: str = "") -> None:
+        """Until the guest says `words`, or ends; raises LabError if there is no hope that it will."""
         end = time.monotonic() + TIMEOUT
-        try:
-            while guest.poll() is None:
-                time.sleep(0.25)
-                said = console.read_bytes() if console.exists() else b""
-                sign = next((sign.decode() for sign in HOPELESS if sign in said), None)
-                if sign or time.monotonic() > end:
-                    raise LabError(f"the guest did not end: {sign or 'timeout'}\n{_tail(console)}")
-        finally:
-            if guest.poll() is None:
-                guest.kill()
-                guest.wait()
-    if guest.returncode:
-        raise LabError(f"QEMU ended with {guest.returncode}\n{_tail(work / 'qemu.log')}")
+        while self._process.poll() is None:
+            time.sleep(0.25)
+            said = self._console.read_bytes() if self._console.exists() else b""
+            if words and words.encode() in said:
+                return
+            sign = next((sign.decode() for sign in HOPELESS if sign in said), None)
+            if sign or time.monotonic() > end:
+                raise LabError(f"the guest did not end: {sign or 'timeout'}\n{_tail(self._console)}")
+        if self._process.returncode:
+            raise LabError(f"QEMU ended with {self._process.returncode}\n{_tail(self._work / 'qemu.log')}")
+        if words:
+            raise LabError(f"the guest ended before it said {words!r}\n{_tail(self._console)}")
 
 
 def _tail(path: Path) -> str:
-    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-15:]) if path.exists() else ""
+    lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+    return "\n".join([line for line in lines if "TCG doesn't support" not in line][-15:])
 
 
-def _results(scenario: Scenario, version: str, work: Path, seconds: float) -> Results:
+def brought(work: Path) -> dict[str, bytes]:
+    """What is on the disk for results. Raises LabError if there is nothing."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(work / "results.img") as archive:
@@ -175,7 +238,5 @@ def _results(scenario: Scenario, version: str, work: Path, seconds: float) -> Re
                 if file is not None:
                     found[member.name.removeprefix("./")] = file.read()
     except tarfile.ReadError:
-        raise LabError(f"{scenario.name}: nothing came back\n{_tail(work / 'console.log')}") from None
-    if "status" not in found:
-        raise LabError(f"{scenario.name}: {found.get('run.log', b'').decode('utf-8', 'replace')}")
-    return Results(version, found["bundle.tar.gz"], found["truth.json"].decode(), seconds)
+        raise LabError(f"nothing came back\n{_tail(work / 'console.log')}") from None
+    return found

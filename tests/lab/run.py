@@ -1,6 +1,6 @@
-"""Boots scenarios and holds the tool against VFIO: `make lab`, `make lab SCENARIO=name`, `make lab-record`.
+"""Boots scenarios and holds the tool against VFIO: `make lab`, `make lab-heal`, `make lab-record`.
 
-    PYTHONPATH=tests python -m lab.run [--record] [NAME...]
+    PYTHONPATH=tests python -m lab.run [--record] [--heal | NAME...]
 
 Exit status: 0 all agree, 1 some do not, 2 it could not be tried.
 """
@@ -15,24 +15,28 @@ import sys
 import tempfile
 from pathlib import Path
 
+from . import loader
+from .heal import heal, judge_healing, write
 from .image import LabError, cache, missing
 from .judge import Judgement, judge
-from .machine import Results, boot
-from .scenario import HERE, Scenario, ScenarioError, load, names
+from .machine import boot
+from .scenario import HERE, Scenario, ScenarioError, by_kind, load
 
 SAMPLES = HERE.parents[1] / "samples/lab"
+HEALED = SAMPLES.with_name("healed")
 
 
 def main() -> int:
     """Runs the scenarios that the command line names, or all."""
     parser = argparse.ArgumentParser(prog="lab")
     parser.add_argument("--record", action="store_true", help="renew samples/lab from what the guests bring back")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios, all by default")
+    parser.add_argument("--heal", action="store_true", help="all scenarios that are healed by a reboot")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; by default all that are not healed")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a guest must not outlive the runner
     try:
-        scenarios = [load(name) for name in options.names or names()]
-        _ready()
+        scenarios = [load(name) for name in options.names or by_kind(options.heal)]
+        ready(any(scenario.loader for scenario in scenarios))
         with (cache() / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return _all(scenarios, options.record)
@@ -41,9 +45,9 @@ def main() -> int:
         return 2
 
 
-def _ready() -> None:
+def ready(loaders: bool) -> None:
     """Raises LabError where something that is needed is not here."""
-    lacking = missing()
+    lacking = sorted({*missing(), *(loader.missing() if loaders else ())})
     if lacking:
         raise LabError(f"missing; as root: apt-get install {' '.join(lacking)}")
     if os.geteuid():
@@ -52,25 +56,26 @@ def _ready() -> None:
 
 
 def _all(scenarios: list[Scenario], record: bool) -> int:
-    rows: list[tuple[str, ...]] = [("scenario", "kernel", "verdict", "VFIO", "seconds")]
+    rows: list[tuple[str, ...]] = [("scenario", "kernel", "loader", "verdict", "VFIO", "seconds")]
     disagreements: list[str] = []
     for scenario in scenarios:
         print(f"lab: {scenario.name}: {scenario.title}", flush=True)
         try:
-            results, judgement = _one(scenario, record)
+            judgement, seconds = _one(scenario, record)
         except LabError as error:
             disagreements.append(f"{scenario.name}: {error}")
-            rows.append((scenario.name, scenario.kernel, "-", "no answer", "-"))
+            print(f"     {error}", flush=True)
+            rows.append((scenario.name, scenario.kernel, scenario.loader or "-", "-", "no answer", "-"))
             continue
-        print(f"     {judgement.verdict}; VFIO: {judgement.answer}; {results.seconds:.0f} s", flush=True)
-        for found in judgement.disagreements:
-            print(f"     {found}", flush=True)
+        print(f"     {judgement.verdict}; VFIO: {judgement.answer}; {seconds:.0f} s", flush=True)
+        for words in judgement.disagreements:
+            print(f"     {words}", flush=True)
         if scenario.disputed:
             print(f"     known: {scenario.disputed}", flush=True)
         else:
-            disagreements += [f"{scenario.name}: {found}" for found in judgement.disagreements]
-        seconds = f"{results.seconds:.0f}"
-        rows.append((scenario.name, results.kernel, judgement.verdict, judgement.answer, seconds))
+            disagreements += [f"{scenario.name}: {words}" for words in judgement.disagreements]
+        found = (judgement.verdict, judgement.answer, f"{seconds:.0f}")
+        rows.append((scenario.name, scenario.kernel, scenario.loader or "-", *found))
     print(table(rows))
     for line in disagreements:
         print(line)
@@ -78,14 +83,20 @@ def _all(scenarios: list[Scenario], record: bool) -> int:
     return 1 if disagreements else 0
 
 
-def _one(scenario: Scenario, record: bool) -> tuple[Results, Judgement]:
+def _one(scenario: Scenario, record: bool) -> tuple[Judgement, float]:
     with tempfile.TemporaryDirectory(prefix="boot.", dir=cache()) as work:
+        if scenario.heal:
+            healing = heal(scenario, Path(work))
+            if record:
+                HEALED.mkdir(exist_ok=True)
+                write(healing, HEALED / f"{scenario.name}.tar.xz")
+            return judge_healing(scenario, healing), healing.seconds
         results = boot(scenario, Path(work))
     if record:
         SAMPLES.mkdir(exist_ok=True)
         (SAMPLES / f"{scenario.name}.tar.gz").write_bytes(results.bundle)
         (SAMPLES / f"{scenario.name}.truth.json").write_text(results.truth, "utf-8")
-    return results, judge(scenario, results.bundle, results.truth)
+    return judge(scenario, results.bundle, results.truth), results.seconds
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

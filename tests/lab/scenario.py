@@ -20,11 +20,15 @@ _KEYS = {
     "files",
     "initramfs",
     "prepare",
+    "loader",
+    "heal",
     "disputed",
     "expect",
 }
 _MACHINE = {"iommu", "options", "cpu", "parts"}
 _EXPECT = {"verdict", "targets", "causes", "fails"}
+_HEAL = {*_EXPECT, "options", "lasting"}
+_LOADERS = ("", "grub", "systemd-boot")
 
 
 class Expectation(NamedTuple):
@@ -34,6 +38,17 @@ class Expectation(NamedTuple):
     targets: tuple[str, ...]
     causes: tuple[tuple[str, str | None], ...]
     fails: tuple[tuple[str, str | None], ...]
+
+
+class Heal(NamedTuple):
+    """What must be found after the treatment; `options` of `passdoctor plan` besides --format sh.
+
+    lasting: the treatment only brings into effect what the files said already, so taking it back changes nothing.
+    """
+
+    options: tuple[str, ...]
+    lasting: bool
+    expect: Expectation
 
 
 class Scenario(NamedTuple):
@@ -52,6 +67,8 @@ class Scenario(NamedTuple):
     files: dict[str, str]
     stale: bool
     prepare: str
+    loader: str
+    heal: Heal | None
     ignore: tuple[str, ...]
     disputed: str
     expect: Expectation
@@ -64,6 +81,11 @@ class ScenarioError(ValueError):
 def names() -> list[str]:
     """All scenarios, in order."""
     return sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+
+
+def by_kind(heal: bool) -> list[str]:
+    """The scenarios that are healed, or those that are only looked at."""
+    return [name for name in names() if (load(name).heal is not None) == heal]
 
 
 def load(name: str) -> Scenario:
@@ -88,6 +110,8 @@ def parse(name: str, data: dict[str, Any]) -> Scenario:
         "stale",
     ):
         raise ScenarioError(f"{name}: no such machine.iommu or initramfs")
+    if data.get("loader", "") not in _LOADERS:
+        raise ScenarioError(f"{name}: the loader is one of {', '.join(filter(None, _LOADERS))}")
     kind = BASE["machines"][machine["iommu"]]
     files = {**BASE["files"], **data.get("files", {})}
     return Scenario(
@@ -104,10 +128,25 @@ def parse(name: str, data: dict[str, Any]) -> Scenario:
         files={path: text for path, text in files.items() if text is not None},
         stale=data.get("initramfs") == "stale",
         prepare=data.get("prepare", ""),
+        loader=data.get("loader", ""),
+        heal=_heal(name, data),
         ignore=tuple(kind["ignore"]),
         disputed=data.get("disputed", ""),
         expect=_expectation(expect),
     )
+
+
+def _heal(name: str, data: dict[str, Any]) -> Heal | None:
+    """`true`: ready, and nothing fails; or a mapping that says what is otherwise."""
+    said = data.get("heal", False)
+    if said is False:
+        return None
+    given: dict[str, Any] = {} if said is True else said
+    if "loader" not in data or set(given) - _HEAL:
+        raise ScenarioError(f"{name}: heal needs a loader, and knows {', '.join(sorted(_HEAL))}")
+    targets = data["expect"].get("targets", BASE["targets_by_default"])
+    expect = {"verdict": "ready", "targets": targets, **{key: given[key] for key in _EXPECT & set(given)}}
+    return Heal(tuple(given.get("options", ())), bool(given.get("lasting")), _expectation(expect))
 
 
 def _expectation(expect: dict[str, Any]) -> Expectation:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -30,6 +31,20 @@ BASE = 0x3B00 + 100  # _IO(';', 100)
 SET_IOMMU, GET_STATUS, SET_CONTAINER, GET_DEVICE = BASE + 2, BASE + 3, BASE + 4, BASE + 6
 TYPE1V2, VIABLE = 3, 1
 OURS = "virtio-pci"  # the guest's own disks: taking them away would end the guest
+CONFIGURED = (
+    "etc/default/grub*",
+    "etc/default/grub.d/*",
+    "etc/kernel/*",
+    "etc/modules",
+    "etc/modules-load.d/*",
+    "etc/modprobe.d/*",
+    "etc/initramfs-tools/**/*",
+    "etc/udev/rules.d/*",
+    "etc/pve/**/*",
+    "etc/libvirt/**/*",
+    "boot/grub/grub.cfg",
+    "boot/efi/loader/**/*",
+)
 HOSTPCI = re.compile(r"^hostpci\d+:\s*(?:host=)?([0-9a-f:.;]+)", re.MULTILINE)
 
 
@@ -204,12 +219,24 @@ def answers() -> dict[str, dict[str, Any]]:
     return known
 
 
+def files() -> dict[str, str]:
+    """Mode and SHA-256 of every file of the host that decides how it boots and what it binds."""
+    found: dict[str, str] = {}
+    for pattern in CONFIGURED:
+        for path in sorted(Path("/").glob(pattern)):
+            if path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[str(path)] = f"{path.stat().st_mode & 0o7777:04o} {digest[:16]}"
+    return found
+
+
 def main() -> None:
     """Prints the truth."""
     load("vfio_iommu_type1")  # as every VM manager does
     facts: dict[str, Any] = {"kernel": os.uname().release, "cmdline": text(Path("/proc/cmdline"))}
     facts["iommus"] = entries(Path("/sys/class/iommu"))
     facts["devices"] = answers()
+    facts["files"] = files()
     json.dump(facts, sys.stdout, indent=1)
     print()
 

@@ -1,0 +1,223 @@
+"""Heals a guest by the tool's own script, reboots it, and takes everything back: the remedy held against the kernel.
+
+Three boots of one guest through its loader. Before the second the script of `passdoctor plan` runs in it, before the
+third the script of `passdoctor plan --undo`; nobody edits either.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import lzma
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from doctor.collect.pack import unpack
+from doctor.compare import compare_inputs
+from doctor.diagnosis.finding import Diagnosis
+from doctor.examine import Terms, plan
+
+from .image import LabError
+from .judge import Judgement, agreement, diagnosis, judge, opens
+from .loader import Bench, State, taught
+from .scenario import HERE, Heal, Scenario
+
+ROOT = HERE.parents[1]
+SCRIPT = "plan.sh"
+ORDER = f"sh ./{SCRIPT}\n"
+PSEUDONYM = re.compile(r"facade00[0-9a-f-]{24,28}")
+"""What redaction puts in the place of a UUID or a machine's id: another one in each collection."""
+SEED = "/boot/efi/loader/random-seed"
+"""systemd-boot renews it at each boot."""
+BOOTS = ("ill", "healed", "undone")
+
+
+class Healing(NamedTuple):
+    """A guest's three boots, the scripts that ran between them, and what the scripts said."""
+
+    states: tuple[State, State, State]
+    script: str
+    undo: str
+    said: tuple[str, str]
+    steps: str
+    seconds: float
+
+
+def heal(scenario: Scenario, work: Path) -> Healing:
+    """Boots `scenario`, heals it, takes it back; `work` is an empty directory. Raises LabError."""
+    text = taught(scenario)
+    began = time.monotonic()
+    with Bench(scenario, work, text) as bench:
+        ill = bench.boot(scenario.prepare)
+        bundle = work / "bundle.tar.gz"
+        bundle.write_bytes(ill.bundle)
+        options = scenario.heal.options if scenario.heal else ()
+        script, undo = (_script(bundle, options, *more) for more in ((), ("--undo",)))
+        said = _carried_out(bench, script)
+        healed = bench.boot()
+        taken_back = _carried_out(bench, undo)
+        undone = bench.boot()
+        bench.order({"order.sh": "true\n"}, "poweroff")
+    seconds = time.monotonic() - began
+    return Healing((ill, healed, undone), script, undo, (said, taken_back), steps_of(options, ill.bundle), seconds)
+
+
+def _script(bundle: Path, options: tuple[str, ...], *more: str) -> str:
+    """What `passdoctor plan` prints for a bundle."""
+    words = [sys.executable, "-m", "doctor", "plan", str(bundle), "--format", "sh", *options, *more]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode or not done.stdout:
+        raise LabError(f"no script: passdoctor plan ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _carried_out(bench: Bench, script: str) -> str:
+    """Runs a script in the guest and reboots it; returns what the script said."""
+    found = bench.order({"order.sh": ORDER, SCRIPT: script})
+    said = found.get("order.log", b"").decode("utf-8", "replace")
+    if found.get("order.status", b"").strip() != b"0":
+        raise LabError(f"the script failed in the guest:\n{said}")
+    return said
+
+
+def steps_of(options: tuple[str, ...], bundle: bytes) -> str:
+    """What of the plan for a bundle a script carries out: each file's new content and all commands, as JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle.tar.gz"
+        path.write_bytes(bundle)
+        terms = Terms(optional="--optional" in options)
+        steps = json.loads(plan(str(path), terms, "json"))["steps"]
+    kept = [{key: step[key] for key in ("kind", "commands", "files")} for step in steps if step["kind"] != "verify"]
+    return json.dumps(kept, indent=1, sort_keys=True) + "\n"
+
+
+def judge_healing(scenario: Scenario, healing: Healing, drawn: tuple[str, ...] | None = None) -> Judgement:
+    """Everything that is not as it should be: in each boot, between the first two, between the first and the last.
+
+    `drawn`: the targets of a host of which nobody wrote down what must be found.
+    """
+    heal = scenario.heal
+    assert heal is not None
+    found: list[str] = []
+    judged: list[Judgement] = []
+    last = heal.expect if heal.lasting else scenario.expect
+    for name, state, expect in zip(BOOTS, healing.states, (scenario.expect, heal.expect, last), strict=True):
+        if drawn is None:
+            judged.append(judge(scenario._replace(expect=expect), state.bundle, state.truth))
+        else:
+            judged.append(agreement(scenario, state.bundle, state.truth))
+        found += [f"{name}: {words}" for words in judged[-1].disagreements]
+    targets = heal.expect.targets if drawn is None else drawn
+    found += [f"healed: {words}" for words in _not_healed(scenario, healing.states[1], targets)]
+    found += [f"healed: {words}" for words in _not_mended(scenario, heal, healing)]
+    found += [f"undone: {words}" for words in _not_undone(scenario, heal, healing)]
+    return Judgement(", ".join(one.verdict for one in judged), judged[1].answer, tuple(found))
+
+
+def _not_healed(scenario: Scenario, state: State, targets: tuple[str, ...]) -> list[str]:
+    """What of the second boot says that the host is not healed."""
+    said = diagnosis(scenario, state.bundle)
+    found = [] if said.verdict == "ready" else [f"the verdict is {said.verdict}"]
+    found += [
+        f"blocker: {one.check} {one.device or ''}".rstrip()
+        for one in said.findings
+        if one.status == "fail" and one.severity == "blocker"
+    ]
+    devices = json.loads(state.truth)["devices"]
+    return found + [f"{target} does not open" for target in targets if not opens(devices[target])]
+
+
+def _not_mended(scenario: Scenario, heal: Heal, healing: Healing) -> list[str]:
+    """What `passdoctor compare` says besides what it should."""
+    compared = _compared(healing.states[0].bundle, healing.states[1].bundle)
+    found = [f"broken: {one['check']} {one['device'] or ''}".rstrip() for one in compared["broken"]]
+    mended = {one["check"] for one in compared["mended"]}
+    left = {check for check, _ in heal.expect.causes}
+    return found + [f"not mended: {check}" for check, _ in scenario.expect.causes if check not in mended | left]
+
+
+def _compared(before: bytes, after: bytes) -> Any:
+    """What `passdoctor compare` says of two bundles."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("before.tar.gz", "after.tar.gz")]
+        for path, data in zip(paths, (before, after), strict=True):
+            path.write_bytes(data)
+        return compare_inputs(str(paths[0]), str(paths[1]), Terms())
+
+
+def _not_undone(scenario: Scenario, heal: Heal, healing: Healing) -> list[str]:
+    """What is different between the first boot and the last: the truth, the statuses, the files that were collected."""
+    ill, undone = healing.states[1 if heal.lasting else 0], healing.states[2]
+    truths = [json.loads(state.truth) for state in (ill, undone)]
+    for truth in truths:
+        truth["files"].pop(SEED, None)
+    found = _different("", *truths)
+    was, now = (_statuses(diagnosis(scenario, state.bundle)) for state in (ill, undone))
+    found += [
+        f"{key}: {was.get(key)}, now {now.get(key)}" for key in sorted({*was, *now}) if was.get(key) != now.get(key)
+    ]
+    old, new = (_configured(state.bundle) for state in (ill, undone))
+    found += [f"/{path} is another" for path in sorted({*old, *new}) if old.get(path) != new.get(path)]
+    return found
+
+
+def _different(where: str, old: Any, new: Any) -> list[str]:
+    """The places where two values of JSON differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [words for key in keys for words in _different(f"{where}/{key}", old.get(key), new.get(key))]
+    return [] if old == new else [f"{where}: {old!r}, now {new!r}"]
+
+
+def _statuses(said: Diagnosis) -> dict[str, str]:
+    return {f"{found.check} {found.device or ''}".rstrip(): found.status for found in said.findings}
+
+
+def _configured(bundle: bytes) -> dict[str, tuple[str, str]]:
+    """The files of a bundle that say how the host boots."""
+    entries = unpack(bundle).entries
+    return {
+        PSEUDONYM.sub("ID", path): (entry.state, PSEUDONYM.sub("ID", entry.data.decode("utf-8", "replace")))
+        for path, entry in entries.items()
+        if path.startswith(("etc/", "boot/")) or path == "proc/cmdline"
+    }
+
+
+def write(healing: Healing, path: Path) -> None:
+    """Writes a healing into one small file: the same for the same healing."""
+    members: dict[str, bytes] = {"plan.sh": healing.script.encode(), "undo.sh": healing.undo.encode()}
+    members["plan.log"], members["undo.log"] = (said.encode() for said in healing.said)
+    members["steps.json"] = healing.steps.encode()
+    for name, state in zip(BOOTS, healing.states, strict=True):
+        # Unzipped: the three bundles are nearly the same, which only a common stream can use.
+        members[f"{name}.tar"] = gzip.decompress(state.bundle)
+        members[f"{name}.truth.json"] = state.truth.encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    path.write_bytes(lzma.compress(out.getvalue(), preset=9 | lzma.PRESET_EXTREME))
+
+
+def read(path: Path) -> Healing:
+    """The healing that `write` wrote."""
+    members: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(path.read_bytes()))) as archive:
+        for member in archive:
+            file = archive.extractfile(member)
+            members[member.name] = file.read() if file is not None else b""
+    ill, healed, undone = (
+        State(gzip.compress(members[f"{name}.tar"], mtime=0), members[f"{name}.truth.json"].decode()) for name in BOOTS
+    )
+    text = {name: data.decode() for name, data in members.items() if not name.endswith(".tar")}
+    said = (text["plan.log"], text["undo.log"])
+    return Healing((ill, healed, undone), text["plan.sh"], text["undo.sh"], said, text["steps.json"], 0.0)
