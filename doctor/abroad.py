@@ -1,0 +1,183 @@
+"""The command line in another language: its help, argparse's own words, and error lines.
+
+Nobody imports this while English is spoken, and even then no language is loaded before something is to be said.
+An error comes as a finished English line, whoever raised it: the texts that `tools/texts.py` takes from the code
+have numbers for what was filled in ("{0}: it is empty"), and the text that fits gives the line in the language.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+
+from doctor.say import speak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# What argparse says (Lib/argparse.py) and what the C library says of files; tools/texts.py reads both.
+ARGPARSE = (
+    "usage: ",
+    "options",
+    "positional arguments",
+    "show this help message and exit",
+    "show program's version number and exit",
+    "{0}: error: {1}\n",
+    "argument {0}: {1}",
+    "the following arguments are required: {0}",
+    "unrecognized arguments: {0}",
+    "invalid choice: {0} (choose from {1})",
+    "expected one argument",
+    "expected at least one argument",
+    "expected {0} arguments",
+    "ambiguous option: {0} could match {1}",
+    "ignored explicit argument {0}",
+)
+SYSTEM = (
+    "No such file or directory",
+    "Permission denied",
+    "Operation not permitted",
+    "Is a directory",
+    "Not a directory",
+    "File exists",
+    "File name too long",
+    "Too many levels of symbolic links",
+    "No space left on device",
+    "Read-only file system",
+    "Input/output error",
+)
+# An error that doctor/knowledge/ puts together from pieces.
+ENDS = ("no such check: {0}; did you mean {1}?", "no such check: {0}; see: passdoctor rules list")
+
+_DEPTH = 3  # an error that names an error
+_LONGEST = 2000  # a longer line is said as it is
+_NUMBERED = re.compile(r"\{\d\}")
+
+
+def interpreter(given: Sequence[str], environment: Mapping[str, str]) -> Interpreter | None:
+    """Who speaks the language that the words `given` on the command line or the environment ask for, if there is one.
+
+    None for English. That what --lang names is not there, the command itself says, as the environment has it.
+    """
+    from doctor.knowledge.document import KnowledgeError
+    from doctor.knowledge.store import choose_language
+
+    try:
+        name = choose_language(asked(given), environment)
+    except KnowledgeError:
+        name = choose_language(None, environment)
+    return Interpreter(name) if name else None
+
+
+def asked(given: Sequence[str]) -> str | None:
+    """What --lang asks for, before argparse reads it.
+
+    >>> asked(["check", "--lang", "zh_CN"]), asked(["--lang=xx"]), asked(["check", "--lang"])
+    ('zh_CN', 'xx', None)
+    """
+    for at, word in enumerate(given):
+        if word == "--lang":
+            return given[at + 1] if at + 1 < len(given) else None
+        if word.startswith("--lang="):
+            return word.partition("=")[2]
+    return None
+
+
+class Interpreter:
+    """Says English lines of the command line in another language."""
+
+    def __init__(self, name: str) -> None:
+        """`name` is one of `doctor.knowledge.store.languages`."""
+        self.name = name
+
+    @cached_property
+    def _table(self) -> Mapping[str, str]:
+        from doctor.knowledge.document import KnowledgeError
+        from doctor.knowledge.store import load
+
+        try:
+            texts: Mapping[str, str] = load(None, self.name).get("texts") or {}
+        except (KnowledgeError, OSError, ValueError):
+            return {}  # what is wrong with the rules is said by the command, in English
+        speak(self.name, texts)
+        return texts
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
+        """The texts with numbered holes, those first that say the most by themselves."""
+        found = [text for text in self._table if _NUMBERED.search(text)]
+        return [(_pattern(text), text) for text in sorted(found, key=lambda text: -len(_NUMBERED.sub("", text)))]
+
+    def tell(self, line: str, depth: int = _DEPTH) -> str:
+        """A finished English line in the language; what no text fits stays as it is."""
+        told = self._table.get(line)
+        if told is not None or not depth or len(line) > _LONGEST:
+            return told if told is not None else line
+        for pattern, text in self._patterns:
+            fit = pattern.fullmatch(line)
+            # A text without words of its own, "{0}: {1}", fits names of files, too.
+            if fit and (depth == _DEPTH or any(map(str.isalpha, text))):
+                # The holes of the English are numbered in their order.
+                return self._table[text].format(*(self.tell(value, depth - 1) for value in fit.groups()))
+        return line
+
+    def formatter(self, width: int) -> type[argparse.RawDescriptionHelpFormatter]:
+        """A formatter of help for lines of `width` cells."""
+        tell = self.tell
+
+        class Formatter(argparse.RawDescriptionHelpFormatter):
+            """Help in the language."""
+
+            def __init__(self, prog: str) -> None:
+                super().__init__(prog, width=width)
+
+            def start_section(self, heading: str | None) -> None:
+                super().start_section(tell(heading) if heading else heading)
+
+            def add_text(self, text: str | None) -> None:
+                super().add_text(tell(text) if text else text)
+
+            def add_usage(
+                self,
+                usage: str | None,
+                actions: Iterable[argparse.Action],
+                groups: Iterable[argparse._MutuallyExclusiveGroup],
+                prefix: str | None = None,
+            ) -> None:
+                super().add_usage(usage, actions, groups, tell("usage: ") if prefix is None else prefix)
+
+            def _get_help_string(self, action: argparse.Action) -> str | None:
+                return tell(action.help) if action.help else action.help
+
+            def _split_lines(self, text: str, width: int) -> list[str]:
+                from doctor.report.wide import folded
+
+                return folded(" ".join(text.split()), width)
+
+            def _fill_text(self, text: str, width: int, indent: str) -> str:
+                from doctor.report.wide import folded
+
+                return "\n".join(indent + line for each in text.splitlines() for line in folded(each, width))
+
+        return Formatter
+
+    def parser(self) -> type[argparse.ArgumentParser]:
+        """A parser that complains in the language."""
+        tell = self.tell
+
+        class Parser(argparse.ArgumentParser):
+            """Says what is wrong with the arguments in the language."""
+
+            def error(self, message: str) -> NoReturn:
+                self.print_usage(sys.stderr)
+                self.exit(2, tell(f"{self.prog}: error: {message}\n"))
+
+        return Parser
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    parts = _NUMBERED.split(text)
+    return re.compile("(.+?)".join(map(re.escape, parts)), re.DOTALL)
