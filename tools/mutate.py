@@ -1,8 +1,8 @@
 """Changes the rules one clause at a time and sees whether a case notices: a change that none notices has survived.
 
 Usage: mutate.py [--rules FOLDER] [CHECK...]. Each clause is dropped or negated, each comparison is moved, each
-`is seen` left out, each branch, step, event, and, where cases name causes, each link of `after` is taken away; then
-the rule's own cases are judged again. What survives is printed with its place, and the exit status is 1, unless
+`is seen` left out, each branch, step, event and each link of `after` is taken away; then the rule's own cases are
+judged again. What survives is printed with its place, and the exit status is 1, unless
 `tools/mutants.yaml` says why nothing can notice it.
 """
 
@@ -54,13 +54,31 @@ def mutants(written: dict[str, Any], compiled: dict[str, Any]) -> Iterator[Mutan
         if compiled[name] is not None and others:
             yield Mutant((name,), "", f"{name}: drop it", _changed(compiled, (name,), None))
     lists: list[tuple[Trail, list[Any]]] = [(("severity",), compiled["severity"]), (("events",), compiled["events"])]
+    lists.append((("problem",), compiled["problem"]))
     lists += [(("detail", status), choices) for status, choices in compiled["detail"].items()]
-    if any(case.get("cause", written["id"]) != written["id"] for case in written.get("cases") or ()):
-        lists.append((("after",), compiled["after"]))
+    lists.append((("after",), compiled["after"]))
     for trail, items in lists:
         if len(items) > 1 or trail == ("after",):
             yield from _without(compiled, trail, items)
     yield from _without(compiled, ("remedy",), compiled["remedy"])
+    yield from _of_versions(compiled)
+    for at, name in enumerate(compiled["after"]):
+        if name in compiled["after_when"]:
+            rest = {one: when for one, when in compiled["after_when"].items() if one != name}
+            yield Mutant(("after", at), "", f"after.{name}: always", _changed(compiled, ("after_when",), rest))
+
+
+def _of_versions(compiled: dict[str, Any]) -> Iterator[Mutant]:
+    """The rule without each limit of `since` and `until`, and with it one version later."""
+    limits = compiled["versions"]
+    for at, (program, side, (major, minor), why) in enumerate(limits):
+        moved = [program, side, [major, minor + 1], why]
+        trail, name = (side, program), f"{side}.{program}"
+        if program == "qemu":
+            continue  # it is only shown
+        for what, instead in (("drop", []), ("move", [moved])):
+            rest = [*limits[:at], *instead, *limits[at + 1 :]]
+            yield Mutant(trail, "", f"{name}: {what} {major}.{minor}", _changed(compiled, ("versions",), rest))
 
 
 def _without(compiled: dict[str, Any], trail: Trail, items: list[Any]) -> Iterator[Mutant]:

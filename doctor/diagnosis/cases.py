@@ -4,7 +4,7 @@ A case: `given` (evidence path to text; a path that ends in a slash is a listing
 posts it) or `sample` (a machine of `samples/`, with `changes`: path to new text, null to remove it), `device` (as
 --device takes it), `complete: true` (all that exists is given), and `expect` (a status), `severity`, `says` (words
 of the finding's text), `remedy` (kinds of steps, {kind: words of the step}, or {kind: the step}), `cause` (the first
-cause's check).
+cause's check; another check's failure must explain this one), `beside` (a check that fails and does not explain it).
 """
 
 from __future__ import annotations
@@ -139,17 +139,33 @@ def wrong(judged: Judged, knowledge: dict[str, Any]) -> list[str]:
 def _particulars(case: Case, matching: list[Finding], findings: list[Finding], knowledge: dict[str, Any]) -> list[str]:
     """Severity, text, remedies and first cause, where the case states them."""
     wrong = []
-    severity, says, remedy, cause = (case.body.get(key) for key in ("severity", "says", "remedy", "cause"))
+    severity, says, remedy = (case.body.get(key) for key in ("severity", "says", "remedy"))
+    problem = case.body.get("problem")
     if severity and not any(found.severity == severity for found in matching):
         wrong.append(f"expected severity {severity}, found {matching[0].severity if matching else 'none'}")
     if says and not any(" ".join(says.split()) in found.detail for found in matching):
         wrong.append(f"expected the words {says!r}, found {matching[0].detail if matching else 'none'!r}")
+    if problem and not any(problem in found.title for found in matching):
+        wrong.append(f"expected the heading {problem!r}, found {matching[0].title if matching else 'none'!r}")
     if remedy is not None and matching and not any(_prescribes(found, remedy) for found in matching):
         wrong.append(f"expected remedies {remedy}, found {[_kind(step) for step in matching[0].remedy]}")
-    if cause:
-        first = [found.finding.check for found in causes(findings, depths(knowledge["rules"]))][:1]
-        if first != [cause]:
-            wrong.append(f"expected first cause {cause}, found {first}")
+    return wrong + _causes(case, matching, findings, knowledge)
+
+
+def _causes(case: Case, matching: list[Finding], findings: list[Finding], knowledge: dict[str, Any]) -> list[str]:
+    """The first cause, and what fails beside it, where the case states them."""
+    wrong = []
+    cause, beside = case.body.get("cause"), case.body.get("beside")
+    found = causes(findings, depths(knowledge["rules"])) if cause or beside else []
+    first = found[0] if found else None
+    if cause and (first is None or first.finding.check != cause):
+        wrong.append(f"expected first cause {cause}, found {first.finding.check if first else 'none'}")
+    elif cause and first and cause != case.rule["id"] and not any(one in first.explains for one in matching):
+        wrong.append(f"expected to be explained by {cause}, which explains no such finding")
+    if beside and not any(one.finding.check == beside for one in found):
+        wrong.append(f"expected the cause {beside} beside it, found {', '.join(one.finding.check for one in found)}")
+    if any(own in one.explains for one in found if one.finding.check == beside for own in matching):
+        wrong.append(f"expected that {beside} does not explain it")
     return wrong
 
 

@@ -24,21 +24,21 @@ class HostScope(dict[str, Any]):
     def __init__(self, host: Host) -> None:
         """`host` supplies what is not in the mapping yet."""
         super().__init__()
-        self._host = host
+        self.host = host
 
     def __missing__(self, name: str) -> Any:
-        return self._host.lookup(name)
+        return self.host.lookup(name)
 
     def bind(self, name: str, item: Any) -> HostScope:
         """A scope with one more name."""
-        child = HostScope(self._host)
+        child = HostScope(self.host)
         child.update(self)
         child[name] = item
         return child
 
     def get(self, name: str, default: Any = None) -> Any:
         """The group of facts `name`."""
-        return self[name] if name in self else self._host.lookup(name)
+        return self[name] if name in self else self.host.lookup(name)
 
 
 def run(host: Host, rules: list[Rule], targets: list[Target]) -> list[Finding]:
@@ -81,8 +81,14 @@ def _judge(host: Host, rule: Rule, targets: list[TargetFacts]) -> list[Finding]:
         return _event_rule(host, rule, named)
     known = {target.address: target for target in targets}
     findings = [_one(rule, address, _scope(host, address, known, named.pop(address, None))) for address in known]
-    others = {device: event for device, event in named.items() if device is not None or not findings}
-    return findings + [_one(rule, device, _scope(host, device, known, event)) for device, event in others.items()]
+    findings += [_one(rule, at, _scope(host, at, known, event)) for at, event in named.items() if at is not None]
+    if None in named:
+        # It is of some target, unless one of them fails as badly already.
+        unnamed = _one(rule, None, _scope(host, None, known, named[None]))
+        rank = f.SEVERITIES.index
+        if not any(one.status == f.FAIL and rank(one.severity) <= rank(unnamed.severity) for one in findings):
+            findings.append(unnamed)
+    return findings
 
 
 def _named(host: Host, rule: Rule) -> dict[str | None, Any]:
@@ -179,9 +185,14 @@ def _finding(
     rule: Rule, device: str | None, status: str, scope: HostScope, fact: Fact, detail: str | None = None
 ) -> Finding:
     """The finding with its texts filled in."""
+    hint = _hint(rule, status, scope)
+    if hint and (status == f.UNKNOWN or (fact.weak and dict.get(scope, "event") is None)):
+        status, detail, hint = f.NOT_APPLICABLE, hint, ""
     if detail is None:
         parts = _choose(rule["detail"].get(status) or [], scope)
         detail = fill(parts, scope) if parts else ""
+    if hint:
+        detail = f"{detail} {hint}".lstrip()
     remedy = tuple(_remedies(rule, scope)) if status == f.FAIL else ()
     wanted = tuple(rule["wanted"]) or fact.wanted
     return Finding(
@@ -190,27 +201,47 @@ def _finding(
         status=status,
         severity=_choose(rule["severity"], scope) or "advice",
         weak=bool(fact.weak),
-        title=rule["problem"] if status == f.FAIL else rule["title"],
+        title=fill(_choose(rule["problem"], scope) or [], scope) if status == f.FAIL else rule["title"],
         detail=detail,
         why=rule["why"],
         sources=fact.sources[:8] if status in (f.PASS, f.FAIL) or status == f.UNKNOWN else (),
         wanted=wanted if status == f.UNKNOWN else (),
         remedy=remedy,
         references=tuple(rule["references"]),
-        after=tuple(rule["after"]),
+        after=_after(rule, scope) if status == f.FAIL else (),
     )
 
 
+def _after(rule: Rule, scope: HostScope) -> tuple[str, ...]:
+    """The checks whose failure explains this one, as things stand on this host."""
+    conditions = rule["after_when"]
+    return tuple(
+        name for name in rule["after"] if name not in conditions or truth(evaluate(conditions[name], scope)) is True
+    )
+
+
+def _hint(rule: Rule, status: str, scope: HostScope) -> str:
+    """What the host's version has to say of a failure or of an open question: `since` and `until` are hints."""
+    if not rule["versions"] or status not in (f.FAIL, f.UNKNOWN):
+        return ""
+    from doctor.diagnosis.versions import outside
+
+    return outside(rule["versions"], scope.host)
+
+
 def _remedies(rule: Rule, scope: HostScope) -> list[dict[str, Any]]:
-    """The structured steps whose conditions hold, their texts filled in; `else: true` after none held."""
+    """The structured steps whose conditions hold, their texts filled in; `else: true` after none held.
+
+    `number` is the place of each among the rule's.
+    """
     chosen: list[dict[str, Any]] = []
-    for entry in rule["remedy"]:
+    for number, entry in enumerate(rule["remedy"]):
         if entry["when"] is not None and truth(evaluate(entry["when"], scope)) is not True:
             continue
         step = dict(entry["step"])
         if step.pop("otherwise", False) and chosen:
             continue
-        chosen.append(_filled(step, scope))
+        chosen.append({**_filled(step, scope), "number": number})
     return chosen
 
 

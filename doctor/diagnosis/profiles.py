@@ -40,7 +40,7 @@ def choose(name: str | None, knowledge: dict[str, Any]) -> Profile:
     from difflib import get_close_matches
 
     near = get_close_matches(wanted, known, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = say("did you mean {near}? ", near=near[0]) if near else ""
     raise KnowledgeError(f"no such profile: {wanted}; {hint}there are {', '.join(known)}, or a file of your own")
 
 
@@ -92,7 +92,7 @@ def notes(profile: Profile, rules: list[Rule]) -> tuple[str, ...]:
         (say("left out"), [rule["id"] for rule in rules if rule["id"] not in names and not rule["on_request"]]),
         (say("with another severity"), [rule["id"] for rule in judged if rule["severity"] != before[rule["id"]]]),
     )
-    said = "; ".join(f"{what}: {', '.join(ids)}" for what, ids in parts if ids)
+    said = say("; ").join(f"{what}{say(': ')}{', '.join(ids)}" for what, ids in parts if ids)
     told = say("Judged by the profile {id}: {title}.", id=profile["id"], title=profile["title"]) + (
         say(" Checks {said}.", said=said) if said else ""
     )

@@ -68,9 +68,9 @@ def _candidates(devices: list[Device]) -> str:
     """The devices somebody could have meant, in one line."""
     likely = [d for d in devices if candidate(d)] or [d for d in devices if d.is_endpoint]
     if not likely:
-        return "the input shows no PCI device at all"
+        return say("the input shows no PCI device at all")
     names = ", ".join(f"{d.address.removeprefix('0000:')} {d.ids or d.kind}" for d in likely[:12])
-    return f"no such device; candidates: {names}" + (", …" if len(likely) > 12 else "")
+    return say("no such device; candidates: {names}", names=names + (", …" if len(likely) > 12 else ""))
 
 
 def candidate(device: Device) -> bool:
@@ -165,15 +165,27 @@ def _by_error(host: Host, found: dict[str, Target]) -> None:
 
 def _by_ids(host: Host, found: dict[str, Target]) -> None:
     """Devices whose id is configured: those whose slot bears another sign, or all of them if none does."""
-    wanted = host.binding.wanted
-    if not wanted.known:
-        return
-    source = wanted.sources[0].path if wanted.sources else say("the configuration")
     slots = {address.rpartition(".")[0] for address in found}
-    for ids in wanted.value:
+    for ids, source in _wanted_ids(host).items():
         same = [d for d in host.pci.with_ids(ids) if d.is_endpoint]
         signed = [d for d in same if d.slot in slots]
         undecided = not signed and len({d.slot for d in same}) > 1
         for device in signed or same:
             because = say("its id {ids} is in an ids= list ({source})", ids=ids, source=source)
             _add(found, Target(device.address, because, False, False, undecided))
+
+
+def _wanted_ids(host: Host) -> dict[str, str]:
+    """The ids that vfio-pci is to take, now or after the next boot, with the path that says so."""
+    found: dict[str, str] = {}
+    wanted, missing = host.binding.wanted, host.pending.missing
+    if wanted.known:
+        source = wanted.sources[0].path if wanted.sources else say("the configuration")
+        found.update(dict.fromkeys(wanted.value, source))
+    if missing.known and missing.value and host.pending.binds.value is True:
+        words = [word.partition("=") for word in missing.value]
+        lists = [value for name, _, value in words if name.replace("-", "_") in ("vfio_pci.ids", "pci_stub.ids")]
+        for ids in (":".join(one.lower().split(":")[:2]) for text in lists for one in text.split(",")):
+            if _IDS.fullmatch(ids):
+                found.setdefault(ids, missing.sources[0].path)
+    return found

@@ -44,6 +44,7 @@ class Binding:
         "ignores_msrs",
         "meant_ids",
         "misspelt_modules",
+        "misspelt_names",
         "stub_ids",
         "unmatched_ids",
         "unsafe_interrupts",
@@ -127,6 +128,11 @@ class Binding:
                 if near is not None:
                     found.append(Misspelt(name, near, load.source))
         return Listing(found)
+
+    @property
+    def misspelt_names(self) -> Listing:
+        """Those modules' names as they stand in the lists."""
+        return Listing(module.given.value for module in self.misspelt_modules)
 
     @cached_property
     def virqfd(self) -> Fact:

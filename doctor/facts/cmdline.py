@@ -9,11 +9,14 @@ Source of the rules: linux init/main.c, kernel/params.c, lib/cmdline.c. Which op
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WANTED = "proc/cmdline"
 
@@ -39,6 +42,11 @@ class Slip(NamedTuple):
     def lookup(self, name: str) -> Any:
         """The parts as rules ask for them."""
         return Fact(getattr(self, name), (self.source,) if self.source else ()) if name in self._fields else None
+
+    @property
+    def meant_amd(self) -> str | None:
+        """What was meant, where it does something on an AMD machine; None for the parameter of Intel's driver."""
+        return None if self.meant.startswith("intel_iommu") else self.meant
 
     def __str__(self) -> str:
         return f"`{self.given}` (meant: `{self.meant}`)"
@@ -97,11 +105,14 @@ def _tokens(text: str) -> list[str]:
 class Cmdline:
     """What the running command line says; while it is unknown, what the next boot's says, weakly."""
 
-    def __init__(self, words: Fact, parameters: dict[str, Any]) -> None:
-        """`words` is a Fact of a list of `Word`; `parameters` the data of rules/parameters.yaml."""
-        self.words, self._data = words, parameters
+    def __init__(self, words: Fact, parameters: dict[str, Any], kernel: Callable[[], Fact] | None = None) -> None:
+        """`words` is a Fact of a list of `Word`; `parameters` the data of rules/parameters/.
+
+        `kernel` tells the kernel's version, (major, minor), for options that do something up to some version.
+        """
+        self.words, self._data, self._kernel = words, parameters, kernel or unknown
         self.known_effects = effects_of(parameters)
-        self._effects: dict[str, list[Word]] | None = None
+        self._effects: dict[str, list[tuple[Word, tuple[int, ...] | None]]] | None = None
 
     def lookup(self, name: str) -> Any:
         """An effect (`disables_dma`), `typos`, `useless`, `ignored`, or a parameter by its name."""
@@ -110,19 +121,37 @@ class Cmdline:
         if name in PARTS:
             whole, part = PARTS[name]
             fact: Fact = getattr(self, "_" + whole)()
-            return fact._replace(value=tuple(getattr(item, part) for item in fact.value)) if fact.known else fact
+            parts = (getattr(item, part) for item in fact.value) if fact.known else ()
+            return fact._replace(value=tuple(found for found in parts if found is not None)) if fact.known else fact
         if not self.words.known:
             return self.words
         if name in self.known_effects:
-            found = self.effects().get(name, [])
-            return Fact(Listing(word.raw for word in found), self._cite(found), weak=self.words.weak)
+            return self._effect(name)
         wanted = name.replace("-", "_")
         found = [word for word in self.words.value if word.name == wanted and not word.ignored]
         value = (found[-1].value if found[-1].value is not None else "") if found else None
         return Fact(value, self._cite(found), weak=self.words.weak)
 
-    def effects(self) -> dict[str, list[Word]]:
-        """The words that take effect, by effect: of the options of one slot the last wins."""
+    def _effect(self, name: str) -> Fact:
+        """The words that have an effect; unknown if that hangs on the kernel's version alone, and nothing tells it."""
+        found, kernel = [], None
+        for word, until in self.effects().get(name, []):
+            if until is not None:
+                kernel = kernel or self._kernel()
+                if not kernel.known or kernel.value >= until:
+                    continue
+            found.append(word)
+        if not found and kernel is not None and not kernel.known:
+            return kernel
+        weak = self.words.weak or bool(kernel and kernel.weak)
+        sources = self._cite(found) + (kernel.sources[:1] if kernel else ())
+        return Fact(Listing(word.raw for word in found), tuple(dict.fromkeys(sources)), weak=weak)
+
+    def effects(self) -> dict[str, list[tuple[Word, tuple[int, ...] | None]]]:
+        """The words that take effect, by effect, with the version from which on they no longer do.
+
+        Of the options of one slot the last wins.
+        """
         if self._effects is None:
             slots: dict[str, tuple[dict[str, Any], Word]] = {}
             for word in self.words.value if self.words.known else ():
@@ -131,20 +160,23 @@ class Cmdline:
                     slots[option["slot"]] = (option, word)
             self._effects = {}
             for option, word in slots.values():
+                until = tuple(int(number) for number in option["until"].split(".")) if "until" in option else None
                 for effect in (_effect(option), option.get("also")):
                     if effect:
-                        self._effects.setdefault(effect, []).append(word)
+                        self._effects.setdefault(effect, []).append((word, until))
         return self._effects
 
     def _options(self, word: Word) -> list[dict[str, Any]]:
         """The entries of the data that match a word."""
         if word.ignored:
             return []
-        given = (word.value or "").split(",")
+        value = word.value or ""
+        given = value.split(",")
         return [
             option
             for option in self._data["options"]
-            if option["name"].replace("-", "_") == word.name and any(_matches(option, one) for one in given)
+            if option["name"].replace("-", "_") == word.name
+            and any(_matches(option, one) for one in ((value,) if option.get("match") == "start" else given))
         ]
 
     def _cite(self, found: list[Word]) -> tuple[Source, ...]:
@@ -223,8 +255,7 @@ class Cmdline:
         for word in self.words.value:
             for entry in self._data["useless"]:
                 name = entry["name"].replace("-", "_")
-                options = (word.value or "").split(",")
-                if word.name == name and (entry["option"] == "*" or entry["option"] in (*options, word.value)):
+                if word.name == name and _is_useless(entry, word.value or ""):
                     notes.append(Note(word.raw, entry["why"], word.source))
         return Fact(Listing(notes), tuple(n.source for n in notes if n.source) or self._cite([]), weak=self.words.weak)
 
@@ -242,6 +273,7 @@ def effects_of(parameters: dict[str, Any]) -> frozenset[str]:
 PARTS = {
     "typos_given": ("typos", "given"),
     "typos_meant": ("typos", "meant"),
+    "typos_meant_amd": ("typos", "meant_amd"),
     "useless_words": ("useless", "given"),
 }
 
@@ -251,8 +283,6 @@ def _effect(option: dict[str, Any]) -> str | None:
     effect = option["effect"]
     if effect == "none":
         return None
-    if option.get("until"):
-        return f"{effect}_old"
     return f"{effect}_{option['vendor']}" if option.get("vendor") else str(effect)
 
 
@@ -263,9 +293,17 @@ def _matches(option: dict[str, Any], given: str) -> bool:
         return True
     if option.get("match") == "boolean":
         return _boolean(given, bool(option.get("bare"))) is (wanted == "1")
-    if option.get("match") == "prefix":
+    if option.get("match") in ("prefix", "start"):
         return given.startswith(wanted)
     return given.lower() == wanted if len(wanted) == 1 else given == wanted
+
+
+def _is_useless(entry: dict[str, Any], value: str) -> bool:
+    """Whether a value is one of those that do nothing; with `match: start` only what it begins with counts."""
+    option = str(entry["option"])
+    if entry.get("match") == "start":
+        return value.startswith(option)
+    return option == "*" or option in (*value.split(","), value)
 
 
 def _boolean(given: str, bare: bool) -> bool | None:

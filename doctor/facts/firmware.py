@@ -37,13 +37,22 @@ _LOGGED = later(r"DMI: (.{1,300}), BIOS (.{0,200}?) ?(\d\d/\d\d/\d{4})?\s*$", re
 # dmidecode: the heading of the record, and which of its lines says what.
 _RECORDS = {
     "BIOS Information": {"Vendor": "bios_vendor", "Version": "bios_version", "Release Date": "bios_date"},
-    "System Information": {"Manufacturer": "sys_vendor", "Product Name": "product_name"},
+    "System Information": {
+        "Manufacturer": "sys_vendor",
+        "Product Name": "product_name",
+        "Version": "product_version",
+        "Family": "product_family",
+    },
     "Base Board Information": {"Manufacturer": "board_vendor", "Product Name": "board_name"},
 }
-_NAMES = ("board_vendor", "board_name", "sys_vendor", "product_name", "bios_vendor", "bios_version", "bios_date")
+_NAMES = (
+    *("board_vendor", "board_name", "sys_vendor", "product_name", "product_version", "product_family"),
+    *("bios_vendor", "bios_version", "bios_date"),
+)
 _FILLERS = (
     *("to be filled by o.e.m.", "default string", "not specified", "not applicable"),
     *("system manufacturer", "system product name", "base board manufacturer", "base board product name"),
+    *("system version", "none", "sku", "family"),
 )
 _MICROCODE = later(
     r"microcode: (?:CPU\d{1,5}: )?"
@@ -61,14 +70,17 @@ _MODES = ("none", "integrity", "confidentiality")
 
 
 class Firmware(NamedTuple):
-    """`board`, `system`, their makers and the BIOS as DMI names them, None where the maker left it blank;
-    `microcode`: the running revision as a number; `secure_boot`: whether firmware enforces it; `lockdown`:
-    "none", "integrity", "confidentiality", or "active" where only the log tells, which hides the mode."""
+    """`board`, `system`, their makers and the BIOS as DMI names them, None where the maker left it blank; some
+    makers (Lenovo) write a computer's name into `system_version` or `system_family`; `microcode`: the running
+    revision as a number; `secure_boot`: whether firmware enforces it; `lockdown`: "none", "integrity",
+    "confidentiality", or "active" where only the log tells, which hides the mode."""
 
     board_vendor: Fact
     board: Fact
     system_vendor: Fact
     system: Fact
+    system_version: Fact
+    system_family: Fact
     bios_vendor: Fact
     bios_version: Fact
     bios_date: Fact

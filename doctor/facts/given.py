@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from doctor.facts.fact import Fact, Listing
+from doctor.facts.fact import Fact, Listing, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 
 class Given:
-    """The targets of a diagnosis. devices: all of them, as `TargetFacts`; ats_on: addresses of those with ATS on."""
+    """The targets of a diagnosis. devices: all of them, as `TargetFacts`; ats_on: addresses of those with ATS on.
 
-    SHOWN = ("devices", "ats_on")
+    joined: functions that the hardware groups with them, whatever an ACS override makes the kernel believe.
+    """
+
+    SHOWN = ("devices", "ats_on", "joined")
 
     def __init__(self, targets: Sequence[TargetFacts]) -> None:
         """`targets` in their order."""
@@ -42,3 +45,13 @@ class Given:
         wanted = tuple(dict.fromkeys(path for _, fact in facts if not fact.known for path in fact.wanted))
         listing = Listing((address for address, _ in found), not wanted, wanted)
         return Fact(listing, tuple(source for _, fact in found for source in fact.sources[:1]))
+
+    @cached_property
+    def joined(self) -> Fact:
+        """The other functions that hardware groups with a device; unknown where that of one device is not known."""
+        facts = [target.joined for target in self.devices]
+        wanted = tuple(dict.fromkeys(path for fact in facts if not fact.known for path in fact.wanted))
+        found = {one.address: one for fact in facts if fact.known for one in fact.value}
+        if not facts or (wanted and not found):
+            return unknown(*wanted)
+        return Fact(Listing(found.values(), not wanted, wanted), tuple(s for fact in facts for s in fact.sources[:2]))

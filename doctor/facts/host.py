@@ -131,7 +131,7 @@ class Host:
                 word for text in words.value for word in split(str(text), _best(words.sources, str(text)) or cited)
             )
             words = words._replace(value=parsed, weak=True)
-        return Cmdline(words, self._knowledge["parameters"])
+        return Cmdline(words, self._knowledge["parameters"], lambda: self.kernel)
 
     @cached_property
     def running(self) -> Cmdline:
@@ -139,7 +139,7 @@ class Host:
         from doctor.facts.cmdline import Cmdline, running
 
         lines = [(event.fields.get("line", ""), event.source) for event in self.log.all("command_line")]
-        return Cmdline(running(self.evidence, lines), self._knowledge["parameters"])
+        return Cmdline(running(self.evidence, lines), self._knowledge["parameters"], lambda: self.kernel)
 
     @property
     def cmdline(self) -> Cmdline:

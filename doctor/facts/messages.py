@@ -16,7 +16,7 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from doctor.evidence.types import EXCERPT, KERNEL_LOGS, Evidence, Piece, Source
+from doctor.evidence.types import EARLIER_LOG, EXCERPT, KERNEL_LOGS, Evidence, Piece, Source
 from doctor.facts.complete import PLACES, passes, span
 from doctor.facts.fact import UNKNOWN, Fact, Listing
 from doctor.later import later
@@ -307,7 +307,7 @@ class Log:
                 journal = piece.state != EXCERPT and "journalctl" in (piece.command or "journalctl")
                 old = piece.earlier or (journal and piece.boot > latest[piece.source, piece.command])
                 logs += [piece] if old == earlier else []
-        return logs
+        return logs + (self._evidence.under(EARLIER_LOG) if earlier else [])
 
     @cached_property
     def earlier(self) -> list[Event]:

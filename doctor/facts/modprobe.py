@@ -47,6 +47,7 @@ _LOAD_FOLDERS = (
     "lib/modules-load.d/",
 )
 _OPTION = later(r'(?:[^\s"]|"[^"]*"?)+')
+_VFIO = ("vfio", "vfio_pci", "vfio_pci_core", "vfio_iommu_type1")
 _NOTHING = frozenset(("/bin/true", "/bin/false", "/usr/bin/true", "/usr/bin/false", "true", "false", ":"))
 # How people keep a file from being read on purpose; and what tools leave beside one.
 _KEPT_BACK = ("~", ".bak", ".old", ".orig", ".save", ".disabled", ".off", ".swp", ".rpmsave", ".rpmnew", ".rpmorig")
@@ -143,7 +144,24 @@ class Modprobe(NamedTuple):
 
     def lookup(self, name: str) -> Any:
         """The members as rules ask for them."""
-        return getattr(self, name) if name in (*self._fields, "passed_over") else None
+        own = ("passed_over", "vfio_blacklisted", "vfio_blocked")
+        return getattr(self, name) if name in (*self._fields, *own) else None
+
+    @property
+    def vfio_blacklisted(self) -> Fact:
+        """Which of VFIO's modules a `blacklist` line names: neither a device nor a list at boot loads them then."""
+        return self._named([entry for entry in self.of("blacklist") if entry.module in _VFIO])
+
+    @property
+    def vfio_blocked(self) -> Fact:
+        """Which of VFIO's modules an `install` line keeps out altogether."""
+        gone = [name for name in _VFIO if self.blocked(name).value is True]
+        return self._named([self.of("install", name)[-1] for name in gone])
+
+    def _named(self, found: list[Entry]) -> Fact:
+        """The modules of some lines, each once, and whether all lines were seen."""
+        names = Listing(dict.fromkeys(entry.module for entry in found), self.entries.complete, self.entries.wanted)
+        return Fact(names, tuple(entry.source for entry in found))
 
     @property
     def passed_over(self) -> Fact:

@@ -1,7 +1,7 @@
 """Which PCI devices the host itself cannot do without: its root file system, its network, its only console.
 
-Sources: linux Documentation/filesystems/proc.rst (mountinfo), Documentation/ABI (sys/class/block, sys/class/net:
-`device`, `lower_*`), ip-route(8).
+Sources: linux Documentation/ABI (sys/class/block, sys/class/net: `device`, `lower_*`), ip-route(8),
+systemd.net-naming-scheme(7). What `/` is on is read by rootdisk.py.
 
 >>> e = Evidence("directory", "d", [
 ...     Piece("cmd/ip-route", "default via 198.18.0.1 dev vmbr0 proto kernel onlink", "d"),
@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.evidence.types import Evidence, Piece, Source
+from doctor.facts import rootdisk
 from doctor.facts.fact import Fact, Listing
 from doctor.later import later
 from doctor.record import NamedTuple
@@ -32,6 +33,8 @@ WANTED = (ROUTE, MOUNTS)
 _ADDRESS = later(r"[0-9a-f]{4,6}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7](?![\w.])")
 _PARTITION = later(r"(nvme\d{1,4}n\d{1,4}|mmcblk\d{1,3}|md\d{1,4})p\d{1,3}|((?:s|v|xv|h)d[a-z]{1,3})\d{1,3}")
 _DRIVE = later(r"nvme\d{1,4}(?=n\d{1,4}$)")
+# A network card that udev names after its place, in decimal: domain, bus, slot, function; behind it one of its ports.
+_PLACE = later(r"(?:en|wl|ww)(?:P(\d{1,5}))?p(\d{1,3})s(\d{1,2})(?:f([0-7]))?(?:d\d{1,3}|np\w{1,8})?")
 _STEPS = 64  # no stack of bridges, bonds or mappings is deeper
 
 
@@ -50,7 +53,7 @@ class Need(NamedTuple):
 
 def read(evidence: Evidence, devices: Sequence[Device], complete: bool = False, serial: bool = False) -> Fact:
     """All needs, as a Listing; `complete`: `devices` are all devices of the host, `serial`: it has another console."""
-    root, network = _root(evidence), _network(evidence)
+    root, network = _root(evidence, devices, complete), _network(evidence, devices)
     found = [need for part in (root, network) for need in part or ()]
     console = [] if serial else _console(devices, complete)
     sources = tuple(dict.fromkeys(source for need in found for source in need.sources))
@@ -67,27 +70,21 @@ def _console(devices: Sequence[Device], complete: bool) -> list[Need]:
     return [Need(shown[0].address, say("the only display of this host"), source)]
 
 
-def _network(evidence: Evidence) -> list[Need] | None:
-    """The cards that carry the default route; None if nothing tells which it is."""
-    found: list[Need] = []
-    told = False
+def _network(evidence: Evidence, devices: Sequence[Device]) -> list[Need] | None:
+    """The cards that carry the default route; None if nothing tells which they are."""
+    routes: dict[str, Source] = {}
     for piece in evidence.pieces(ROUTE):
         for index, line in enumerate(piece.text.split("\n")):
             words = line.split()
-            if words[:1] != ["default"] or "dev" not in words[:-1]:
-                continue
-            told = True
-            name = words[words.index("dev") + 1]
-            for card, (address, source) in _cards(evidence, name).items():
-                by = "" if card == name else say(", by {card}", card=card)
-                found.append(
-                    Need(
-                        address,
-                        say("the network ({name}, the default route{by})", name=name, by=by),
-                        (piece.cite(index), source),
-                    )
-                )
-    return found if told else None
+            if words[:1] == ["default"] and "dev" in words[:-1] and len(routes) < _STEPS:
+                routes.setdefault(words[words.index("dev") + 1], piece.cite(index))
+    found: list[Need] = []
+    for name, route in routes.items():
+        for card, (address, source) in _cards(evidence, name, devices).items():
+            by = "" if card == name else say(", by {card}", card=card)
+            what = say("the network ({name}, the default route{by})", name=name, by=by)
+            found.append(Need(address, what, (route, source)))
+    return found or None
 
 
 def _each_once(waiting: list[str]) -> Iterator[str]:
@@ -100,12 +97,12 @@ def _each_once(waiting: list[str]) -> Iterator[str]:
             yield name
 
 
-def _cards(evidence: Evidence, interface: str) -> dict[str, tuple[str, Source]]:
+def _cards(evidence: Evidence, interface: str, devices: Sequence[Device]) -> dict[str, tuple[str, Source]]:
     """The PCI cards under a network interface, through bridges, bonds and VLANs."""
     found: dict[str, tuple[str, Source]] = {}
     waiting = [interface.partition("@")[0]]
     for name in _each_once(waiting):
-        card = _linked(evidence, NET, name)
+        card = _linked(evidence, NET, name) or _placed(name, devices)
         if card is not None:
             found[name] = card
             continue
@@ -118,21 +115,37 @@ def _cards(evidence: Evidence, interface: str) -> dict[str, tuple[str, Source]]:
     return found
 
 
-def _root(evidence: Evidence) -> list[Need] | None:
-    """The controllers of the disks that hold the root file system; None if nothing tells."""
-    for piece in evidence.pieces(MOUNTS):
-        for index, line in enumerate(piece.text.split("\n")):
-            words = line.split()
-            if len(words) > 6 and words[4] == "/" and "-" in words:
-                at = words.index("-")
-                device = words[at + 2] if len(words) > at + 2 else ""
-                if device.startswith("/dev/"):
-                    return _disks(evidence, device.removeprefix("/dev/"), piece.cite(index))
+def _placed(interface: str, devices: Sequence[Device]) -> tuple[str, Source] | None:
+    """The network card that an interface is named after, if one stands at that place."""
+    found = _PLACE.fullmatch(interface)
+    if found is None:
+        return None
+    domain, bus, slot, function = (int(part or 0) for part in found.groups())
+    address = f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
+    for device in devices:
+        if device.address == address and (device.class_ or "").startswith("02") and device.source is not None:
+            return address, device.source
     return None
 
 
-def _disks(evidence: Evidence, device: str, mounted: Source) -> list[Need] | None:
-    """The controllers under a block device, through partitions, mappings and arrays."""
+def _root(evidence: Evidence, devices: Sequence[Device], complete: bool) -> list[Need] | None:
+    """The controllers of the disks that hold the root file system; None if nothing tells."""
+    drives = [one for one in devices if one.class_ == "0108" and one.source is not None]
+    only = drives[0] if complete and len(drives) == 1 else None
+    for path in rootdisk.PATHS:
+        mounts: dict[str, Source] = {}
+        for piece in evidence.pieces(path):
+            for name, mounted in rootdisk.on(piece):
+                if len(mounts) < _STEPS:
+                    mounts.setdefault(name, mounted)
+        found = [need for name, mounted in mounts.items() for need in _disks(evidence, name, mounted, only)]
+        if found:
+            return found
+    return None
+
+
+def _disks(evidence: Evidence, device: str, mounted: Source, only: Device | None) -> list[Need]:
+    """The controllers under a block device, through partitions, mappings and arrays; `only` is the one NVMe drive."""
     found: list[Need] = []
     waiting = [_kernel_name(evidence, device)]
     for name in _each_once(waiting):
@@ -146,12 +159,15 @@ def _disks(evidence: Evidence, device: str, mounted: Source) -> list[Need] | Non
         if controller is not None:  # with NVMe multipath a namespace hangs on a subsystem, not on its controller
             found.append(Need(controller[0], say("the root file system ({name})", name=name), (mounted, controller[1])))
             continue
+        if drive and only is not None and only.source is not None:
+            found.append(Need(only.address, say("the root file system ({name})", name=name), (mounted, only.source)))
+            continue
         slaves = evidence.listing(f"{BLOCK}{name}/slaves/")
         waiting += slaves[0] if slaves else ()
         part = _PARTITION.fullmatch(name)
         if part:
             waiting.append(part.group(1) or part.group(2))
-    return found or None
+    return found
 
 
 def _kernel_name(evidence: Evidence, device: str) -> str:

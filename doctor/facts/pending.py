@@ -20,7 +20,8 @@ class Pending(NamedTuple):
     """`missing`: words of the file in use, or of a file that is not, that the running kernel lacks.
 
     `wrong_file`: they stand in a file that the booted loader does not read (`wrong_path`). `settled`: all
-    that is configured is running. `enables`: one of the missing words would switch the IOMMU on.
+    that is configured is running. `enables`: one of the missing words would switch the IOMMU on; `binds`: one would
+    give a device to vfio-pci.
     """
 
     missing: Fact
@@ -28,6 +29,10 @@ class Pending(NamedTuple):
     wrong_path: Fact
     settled: Fact
     enables: Fact
+    binds: Fact
+
+
+_IDS = ("vfio_pci.ids", "pci_stub.ids")
 
 
 def read(running: Cmdline, boot: Boot, parameters: dict[str, Any]) -> Pending:
@@ -36,7 +41,7 @@ def read(running: Cmdline, boot: Boot, parameters: dict[str, Any]) -> Pending:
     names |= {name.replace("-", "_") for name in parameters["known"]}
     words = running.words
     if not words.known:
-        return Pending(*(unknown("proc/cmdline") for _ in range(5)))
+        return Pending(*(unknown("proc/cmdline") for _ in range(6)))
     have = {_key(word) for word in words.value}
     missing: list[str] = []
     sources = []
@@ -58,6 +63,7 @@ def read(running: Cmdline, boot: Boot, parameters: dict[str, Any]) -> Pending:
         Fact(unread.path if unread else None, cited),
         Fact(bool(lines) and not missing, cited if not lines else (lines[0].source, *words.sources[:1])),
         Fact(enables, cited),
+        Fact(any(word.replace("-", "_").startswith(_IDS) for word in missing), cited),
     )
 
 

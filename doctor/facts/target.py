@@ -58,6 +58,8 @@ class TargetFacts:
     SHOWN = (
         "address",
         "addresses",
+        "alike",
+        "all_ones",
         "ats_on",
         "because",
         "boot_vga",
@@ -74,6 +76,7 @@ class TargetFacts:
         "ids_on_cmdline",
         "ids_words",
         "in_ids",
+        "joined",
         "kept_companions",
         "kept_memory",
         "kind",
@@ -165,9 +168,25 @@ class TargetFacts:
         return found
 
     @property
+    def joined(self) -> Fact:
+        """The other functions, bridges and its own slot left out, that hardware puts into its group."""
+        if self.device is None:
+            return unknown(f"sys/bus/pci/devices/{self.address}/config")
+        from doctor.facts.separation import joined
+
+        return joined(self._host.pci, self.device)
+
+    @property
     def boot_vga(self) -> bool:
         """Whether the firmware drew its picture on it."""
         return bool(self.device is not None and self.device.boot_vga)
+
+    @property
+    def all_ones(self) -> Fact:
+        """Whether a listing read nothing but ones from it (rev ff): it sleeps in D3cold, or is off the bus."""
+        if self.device is None or not self.device.revision:
+            return unknown("cmd/lspci-nnk")
+        return Fact(self.device.revision == "ff", (self.device.source,) if self.device.source else ())
 
     @property
     def group(self) -> Fact:
@@ -353,6 +372,14 @@ class TargetFacts:
             return Listing()
         twins = [d for d in self._host.pci.with_ids(self.device.ids) if d.slot != self.device.slot]
         return Listing(d for d in twins if d.address not in self._targets or d.acceptable.value is False or d.boot_vga)
+
+    @property
+    def alike(self) -> Listing:
+        """Devices of other slots that no guest is meant to have and that its ids, once configured, would take too."""
+        found = [other for ids in self.wanted_ids for other in self._host.pci.with_ids(ids)]
+        slot = self.address.rpartition(".")[0]
+        kept = [other for other in found if other.slot != slot and other.address not in self._targets]
+        return Listing({other.address: other for other in kept}.values())
 
     @property
     def host_drivers(self) -> tuple[str, ...]:

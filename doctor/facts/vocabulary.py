@@ -50,7 +50,7 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
         "configured": cmdline,
         "event": None,
         "modules": None,
-        "modprobe": frozenset(("entries", "loads", "unread", "passed_over")),
+        "modprobe": frozenset(("entries", "loads", "unread", "passed_over", "vfio_blacklisted", "vfio_blocked")),
         "kconfig": None,
         "initramfs": frozenset((*Initramfs._fields, "run_together")),
         "interrupts": frozenset(Interrupts._fields),

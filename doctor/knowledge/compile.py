@@ -192,13 +192,14 @@ def compile_rule(rule: dict[str, Any], faults: list[Fault] | None = None) -> dic
     return {
         "id": rule["id"],
         "title": rule["title"],
-        "problem": rule.get("problem") or rule["title"],
+        "problem": lowering.choices(rule.get("problem") or rule["title"], "text", ("problem",), lowering.text),
         "scope": rule.get("scope", "host"),
         "kind": rule.get("kind", "state"),
         "severity": lowering.choices(rule["severity"], "is", ("severity",), lambda value, trail: value),
         **{key: lowering.condition(rule.get(key), (key,)) for key in ("when", "pass", "fail", "where")},
         "events": rule.get("events") or [],
-        "after": rule.get("after") or [],
+        **lowering.links(rule.get("after") or ()),
+        "versions": _versions(rule),
         "gate": bool(rule.get("gate")),
         "unnamed": bool(rule.get("unnamed")),
         "on_request": bool(rule.get("on_request")),
@@ -211,6 +212,17 @@ def compile_rule(rule: dict[str, Any], faults: list[Fault] | None = None) -> dic
         "wanted": rule.get("wanted") or [],
         "statuses": rule.get("statuses") or [],
     }
+
+
+def _versions(rule: dict[str, Any]) -> list[list[Any]]:
+    """The limits of `since` and `until`: [program, side, [major, minor], reason]."""
+    return [
+        [program, side, [int(number) for number in limit.split(".")], " ".join(str(written.get("why", "")).split())]
+        for side in ("since", "until")
+        for written in (rule.get(side) or {},)
+        for program, limit in written.items()
+        if program != "why"
+    ]
 
 
 class _Lowering:
@@ -254,6 +266,15 @@ class _Lowering:
             # It takes what is unknown for false, which suits a text and no judgement.
             return self._wrong(Fault(trail, "`if` belongs in texts; a condition says it with and, or, not", "if"))
         return lowered
+
+    def links(self, after: Iterable[Any]) -> dict[str, Any]:
+        """The checks that explain a failure, and the conditions of those that do so only sometimes, by check."""
+        names, conditions = [], {}
+        for at, one in enumerate(after):
+            names.append(one if isinstance(one, str) else one["check"])
+            if not isinstance(one, str):
+                conditions[one["check"]] = self.condition(one["when"], ("after", at, "when"))
+        return {"after": names, "after_when": conditions}
 
     def text(self, value: Any, trail: Trail) -> list[Any]:
         """A text with holes."""

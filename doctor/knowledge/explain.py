@@ -55,7 +55,7 @@ def explain(check: str, extra: str | None = None) -> str:
         "How it is judged\n" + _judged(rule),
         _section(
             "A failure here can follow from",
-            ", ".join(rule["after"]) or "nothing else: it is a cause of its own",
+            ", ".join(_link(rule, name) for name in rule["after"]) or "nothing else: it is a cause of its own",
         ),
         "What each result says\n" + "\n".join(_details(rule)),
         "Remedies\n" + ("\n".join(_remedies(rule)) or "  none of its own: the cause's remedy is enough"),
@@ -84,7 +84,7 @@ def _severity(rule: dict[str, Any]) -> str:
 
 def _judged(rule: dict[str, Any]) -> str:
     """The conditions in words close to the rule's own."""
-    lines = []
+    lines = _versions(rule)
     if rule["when"] is not None:
         lines.append(f"  applies when   {words(rule['when'])}")
     if rule["events"]:
@@ -96,6 +96,28 @@ def _judged(rule: dict[str, Any]) -> str:
     rest = "not applicable" if rule["kind"] == "symptom" else "unknown"
     lines.append(f"  otherwise      {rest}")
     return "\n".join(lines)
+
+
+def _link(rule: dict[str, Any], name: str) -> str:
+    """A check that can explain a failure, and when."""
+    return f"{name} (when {words(rule['after_when'][name])})" if name in rule["after_when"] else name
+
+
+_PROGRAMS = {"kernel": "Linux", "proxmox": "Proxmox VE", "qemu": "QEMU"}
+
+
+def _versions(rule: dict[str, Any]) -> list[str]:
+    """The versions that a rule speaks of. They are hints, so it says what beats them."""
+    lines: list[str] = []
+    for program, side, limit, why in rule["versions"]:
+        head = "  speaks of      " if not lines else " " * 17
+        name = f"{_PROGRAMS[program]} {'.'.join(map(str, limit))} and later"
+        if side == "until":
+            name = f"{_PROGRAMS[program]} before {'.'.join(map(str, limit))}"
+        lines.append(fill(head + name + (f": {why}" if why else ""), 88, subsequent_indent=" " * 17))
+    if lines:
+        lines.append(" " * 17 + "(a hint: what is seen directly counts on any version)")
+    return lines
 
 
 def words(node: list[Any]) -> str:
@@ -135,7 +157,8 @@ def _text(parts: list[Any]) -> str:
 
 def _details(rule: dict[str, Any]) -> list[str]:
     lines = []
-    for status, choices in rule["detail"].items():
+    headings = {"fail, as its heading": rule["problem"]} if len(rule["problem"]) > 1 else {}
+    for status, choices in {**headings, **rule["detail"]}.items():
         for condition, parts in choices:
             head = f"{status}" + (f" (when {words(condition)})" if condition is not None else "")
             lines.append(indent(fill(f"{head}: {_text(parts)}", 88, subsequent_indent="  "), "  "))

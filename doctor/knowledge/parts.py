@@ -35,7 +35,12 @@ def parts(rule: dict[str, Any], compiled: dict[str, Any]) -> Iterator[Part]:
     """Every expression of `rule`, which `compiled` is made of."""
     for name in CONDITIONS:
         yield from _condition(rule.get(name), compiled[name], (name,), (name,))
+    for at, link in enumerate(rule.get("after") or ()):
+        if not isinstance(link, str):
+            here = ("after_when", link["check"])
+            yield from _condition(link["when"], compiled["after_when"][link["check"]], ("after", at, "when"), here)
     yield from _choices(rule["severity"], compiled["severity"], "is", ("severity",), ("severity",))
+    yield from _choices(rule.get("problem"), compiled["problem"], "text", ("problem",), ("problem",))
     for status, written in (rule.get("detail") or {}).items():
         yield from _choices(written, compiled["detail"][status], "text", ("detail", status), ("detail", status))
     for at, step in enumerate(rule.get("remedy") or ()):

@@ -50,6 +50,9 @@ def _named(folder: str, start: str, end: str) -> list[str]:
     return sorted(filter(None, found))
 
 
+_TRADITIONAL = frozenset(("hant", "tw", "hk", "mo"))
+
+
 def choose_language(asked: str | None, environment: Mapping[str, str]) -> str:
     """The language that is asked for by its code, else by `environment`; "" is English, as is what is not there.
 
@@ -61,6 +64,8 @@ def choose_language(asked: str | None, environment: Mapping[str, str]) -> str:
         return ""
     known = {name.lower(): name for name in languages()}
     found = known.get(code) or known.get(code.partition("_")[0])
+    if found is None and code.split("_")[0] == "zh" and not _TRADITIONAL.intersection(code.split("_")):
+        found = known.get("zh_cn")  # zh, zh-Hans, zh-Hans-CN, zh-SG: the same script, another region or none
     if found is None and asked is not None:
         from doctor.knowledge.document import KnowledgeError
 

@@ -31,7 +31,7 @@ _PLAIN = {
     "profiles": ("title", "for", "unseen"),
     "rules": ("title", "problem", "why"),
 }
-_STEP = (["person"], ["person", "text"], ["why"], ["risk"])
+_STEP = (["person"], ["person", "text"], ["other_hardware"], ["why"], ["risk"])
 _HOLE = re.compile(r"\{[^{}]{0,200}\}")
 
 
@@ -78,6 +78,10 @@ def _is_text(kind: str, names: list[str]) -> bool:
         return False
     if names[0] == "detail":
         return names[2:] in ([], ["text"])
+    if names[0] == "problem":
+        return names[1:] == ["text"]
+    if names[0] in ("since", "until"):
+        return names[1:] == ["why"]
     return names[0] == "remedy" and names[1:] in _STEP
 
 

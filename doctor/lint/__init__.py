@@ -67,7 +67,7 @@ def lint(extra: str | None = None, cases: bool = True) -> list[str]:
     for one in rules:
         found = [*names.faults(one.rule, one.compiled), *rule_faults(one.rule, one.compiled)]
         problems += dict.fromkeys(one.says(fault) for fault in found)
-    problems += [*_twice(rules), *_circles(rules, knowledge["rules"])]
+    problems += [*_twice(rules), *_circles(rules, knowledge["rules"]), *_links(rules, knowledge["rules"])]
     problems += _profiles(folder, knowledge["rules"])
     if extra is None:
         problems += _followers(base, names)
@@ -167,6 +167,31 @@ def _circles(written: list[Written], rules: list[dict[str, Any]]) -> list[str]:
             trail = ("after", one.compiled["after"].index(following))
             problems.append(one.says(Fault(trail, f"a cycle of `after`: {' -> '.join(circle)}")))
     return problems
+
+
+def _links(written: list[Written], rules: list[dict[str, Any]]) -> list[str]:
+    """Links of `after` that explain nothing, whatever is found."""
+    known = {rule["id"]: rule for rule in rules}
+    problems = []
+    for one in written:
+        after = one.compiled["after"]
+        for at, name in enumerate(after):
+            other = known.get(name)
+            why = ""
+            if name in after[:at]:
+                why = "twice"
+            elif other is not None and other["gate"]:
+                why = "which is a gate: where that fails, nothing else is judged"
+            elif other is not None and one.compiled["scope"] == "host" and _of_devices(other):
+                why = "which speaks of devices alone, and no device explains the host"
+            if why:
+                problems.append(one.says(Fault(("after", at), f"`after` names {name} {why}")))
+    return problems
+
+
+def _of_devices(rule: dict[str, Any]) -> bool:
+    """Whether every finding of a rule is of one device: no log line can leave the device out."""
+    return rule["scope"] == "target" and not rule["events"]
 
 
 def cycles(after: dict[str, list[str]]) -> list[list[str]]:

@@ -13,6 +13,7 @@ def faults(rule: dict[str, Any], compiled: dict[str, Any]) -> Iterator[Fault]:
     """Everything that is wrong with `rule`, which `compiled` is made of."""
     events = compiled["events"] or None
     yield from _constant(compiled, events)
+    yield from _versions(compiled)
     yield from _branches(compiled, events)
     yield from _statuses(rule, compiled, events)
     yield from _cases(rule)
@@ -29,8 +30,18 @@ def _constant(compiled: dict[str, Any], events: list[str] | None) -> Iterator[Fa
                 yield Fault((name,), f"`{name}` is never true", "", True)
 
 
+def _versions(compiled: dict[str, Any]) -> Iterator[Fault]:
+    """Ranges of versions that hold none."""
+    since = {program: limit for program, side, limit, _ in compiled["versions"] if side == "since"}
+    for program, side, limit, _ in compiled["versions"]:
+        if side == "until" and limit <= since.get(program, []):
+            text = ".".join(map(str, since[program]))
+            yield Fault(("until", program), f"no version is before that and not before `since`, {text}")
+
+
 def _branches(compiled: dict[str, Any], events: list[str] | None) -> Iterator[Fault]:
     named: list[tuple[Trail, Any]] = [(("severity",), compiled["severity"])]
+    named += [(("problem",), compiled["problem"])]
     named += [(("detail", status), choices) for status, choices in compiled["detail"].items()]
     for trail, choices in named:
         conditions = [condition for condition, _ in choices]
@@ -86,8 +97,10 @@ def _can_be_open(compiled: dict[str, Any], events: list[str] | None) -> bool:
 
 
 def _can_be_beside(compiled: dict[str, Any]) -> bool:
-    """Not applicable: by `when`, as a symptom that is not there, or without a device or line that it speaks of."""
-    return compiled["when"] is not None or compiled["kind"] == "symptom" or compiled["scope"] != "host"
+    """Not applicable: by `when`, as a symptom that is not there, without a device or line that it speaks of, or by
+    the versions that it speaks of."""
+    narrowed = compiled["when"] is not None or bool(compiled["versions"])
+    return narrowed or compiled["kind"] == "symptom" or compiled["scope"] != "host"
 
 
 def _cases(rule: dict[str, Any]) -> Iterator[Fault]:

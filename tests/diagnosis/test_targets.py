@@ -242,3 +242,29 @@ def test_a_desktops_own_devices_are_no_targets(knowledge: dict[str, Any]) -> Non
     )
     found = find(host(knowledge, {"cmd/lspci-nnk": text, "cmd/dmesg": fault}), ())
     assert found == []
+
+
+GRUB = {"etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet vfio-pci.ids=1B21:0612:1043:8576,nonsense"'}
+
+
+@pytest.mark.parametrize(
+    ("running", "expected"),
+    [
+        ("root=/dev/sda1 quiet", ["0000:0b:00.0"]),
+        ("root=/dev/sda1 quiet vfio-pci.ids=1b21:0612", ["0000:0b:00.0"]),
+        ("root=/dev/sda1 quiet vfio-pci.ids=10de:1aef", [FIRST_AUDIO, SECOND_AUDIO, "0000:0b:00.0"]),
+    ],
+    ids=["pending", "running", "both"],
+)
+def test_an_id_that_waits_for_the_next_boot_names_a_target(
+    running: str, expected: list[str], knowledge: dict[str, Any]
+) -> None:
+    found = find(host(knowledge, {"cmd/lspci-nnk": LISTING, "proc/cmdline": running, **GRUB}), ())
+    assert addresses(found) == expected
+    path = "proc/cmdline" if "1b21" in running else "etc/default/grub"
+    assert found[-1].because == f"its id 1b21:0612 is in an ids= list ({path})"
+
+
+def test_the_next_boots_list_alone_names_none(knowledge: dict[str, Any]) -> None:
+    """What the kernel runs with was not seen, so nothing tells that the list waits; it still says who is meant."""
+    assert addresses(find(host(knowledge, {"cmd/lspci-nnk": LISTING, **GRUB}), ())) == ["0000:0b:00.0"]

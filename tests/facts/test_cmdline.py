@@ -240,11 +240,30 @@ def parameters() -> dict[str, Any]:
 
 
 def line(text: str, parameters: dict[str, Any]) -> Cmdline:
-    return Cmdline(Fact(tuple(split(text, SOURCE)), (SOURCE,)), parameters)
+    return Cmdline(Fact(tuple(split(text, SOURCE)), (SOURCE,)), parameters, lambda: Fact((5, 15)))
 
 
 def effect(text: str, name: str, parameters: dict[str, Any]) -> tuple[str, ...]:
     return tuple(line(text, parameters).lookup(name).value)
+
+
+@pytest.mark.parametrize("text", ["iommu=soft", "swiotlb=force", "iommu=soft swiotlb=force"])
+@pytest.mark.parametrize("name", ["disables_dma", "disables_remapping_amd"])
+def test_what_an_option_does_up_to_a_version(text: str, name: str, parameters: dict[str, Any]) -> None:
+    def of(kernel: Fact, more: str = "") -> Fact:
+        words = Fact(tuple(split(text + more, SOURCE)), (SOURCE,))
+        found = Cmdline(words, parameters, lambda: kernel).lookup(name)
+        assert isinstance(found, Fact)
+        return found
+
+    seen = Source("cmd/uname-a", "uname.txt", 1, "Linux h 5.15.0")
+    old = of(Fact((5, 15), (seen,)))
+    assert (tuple(old.value), old.sources) == (tuple(text.split()), (SOURCE, seen))
+    assert (tuple(of(Fact((5, 16))).value), tuple(of(Fact((6, 1))).value)) == ((), ())
+    assert of(unknown("cmd/uname-a")) == unknown("cmd/uname-a")
+    assert of(Fact((5, 4), weak=True)).weak
+    # What does not hang on the version settles it without.
+    assert tuple(of(unknown("cmd/uname-a"), " iommu=off").value) == ("iommu=off",)
 
 
 @pytest.mark.parametrize(
@@ -296,11 +315,10 @@ def test_what_stands_after_two_dashes_is_not_the_kernels(parameters: dict[str, A
         ("iommu=pt iommu=nopt", "translated", ("iommu=nopt",)),
         ("iommu=pt iommu.passthrough=0", "passthrough", ()),
         ("iommu.passthrough=Y", "passthrough", ("iommu.passthrough=Y",)),
-        ("iommu=soft", "disables_dma_old", ("iommu=soft",)),
-        ("iommu=soft", "disables_dma", ()),
-        ("swiotlb=force", "disables_dma_old", ("swiotlb=force",)),
-        ("swiotlb=65536,force", "disables_dma_old", ("swiotlb=65536,force",)),
-        ("swiotlb=noforce", "disables_dma_old", ()),
+        ("iommu=soft", "disables_dma", ("iommu=soft",)),
+        ("swiotlb=force", "disables_dma", ("swiotlb=force",)),
+        ("swiotlb=65536,force", "disables_dma", ("swiotlb=65536,force",)),
+        ("swiotlb=noforce", "disables_dma", ()),
         ("amd_iommu=off", "disables_dma_amd", ("amd_iommu=off",)),
         ("amd_iommu=off", "disables_remapping_amd", ("amd_iommu=off",)),
         ("amd_iommu=on", "disables_dma_amd", ()),

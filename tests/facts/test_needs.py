@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doctor.evidence.types import Evidence, Piece, Source
+from doctor.facts import rootdisk
 from doctor.facts.fact import Fact, unknown
 from doctor.facts.needs import read
 from doctor.facts.pci import Device
@@ -106,9 +107,90 @@ def test_the_only_display(devices: list[Device], complete: bool, expected: list[
     assert read(Evidence("paste", "p", []), devices, complete, serial=True).value == ()
 
 
+LSBLK = """NAME         MAJ:MIN RM   SIZE RO TYPE MOUNTPOINTS
+sda            8:0    0 465.8G  0 disk
+└─sda1         8:1    0 465.8G  0 part /mnt/a
+nvme0n1      259:0    0 465.8G  0 disk
+├─nvme0n1p2  259:2    0   512M  0 part /boot/efi
+└─nvme0n1p3  259:3    0 465.3G  0 part
+  └─pve-root 253:1    0    96G  0 lvm  /"""
+ONE_DRIVE = {"sys/block/": LONG + f"nvme0n1 -> {DISK}nvme0n1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "name"),
+    [
+        ("cmd/lsblk", LSBLK, "nvme0n1"),
+        ("cmd/lsblk", LSBLK.replace("└─", "`-").replace("├─", "|-"), "nvme0n1"),
+        # A row of its own for a further mount point.
+        ("cmd/lsblk", LSBLK.replace("lvm  /", "lvm  /var/x\n                      /"), "nvme0n1"),
+        ("cmd/lsblk", "/dev/nvme0n1 259:0 0 1T 0 disk\n└─/dev/nvme0n1p1 259:1 0 1T 0 part /", "nvme0n1"),
+        ("cmd/lsblk", "nvme0n1 259:0 0 1T 0 disk\nnvme0n1p1 259:1 0 1T 0 part /", "nvme0n1"),
+        # From below to above, or as a list, no row says what the mapping is on.
+        ("cmd/lsblk", "pve-root 253:1 0 96G 0 lvm /\n└─nvme0n1p3 259:3 0 465G 0 part", None),
+        ("cmd/lsblk", "nvme0n1 259:0 0 1T 0 disk\npve-root 253:1 0 96G 0 lvm /", None),
+        ("cmd/lsblk", "nvme0n1 259:0 0 1T 0 disk\nsdb1 8:17 0 1T 0 part /", None),
+        ("cmd/findmnt", "TARGET SOURCE FSTYPE OPTIONS\n/      /dev/nvme0n1p2[/@] btrfs rw", "nvme0n1"),
+        ("cmd/findmnt", "/boot /dev/nvme0n1p2 ext4 rw", None),
+        ("cmd/mount", "proc on /proc type proc (rw)\n/dev/nvme0n1p2 on / type ext4 (rw)", "nvme0n1"),
+        ("cmd/mount", "/dev/nvme0n1p2 on /home type ext4 (rw)", None),
+        ("cmd/mount", "rpool/ROOT/pve-1 on / type zfs (rw)", None),
+        ("proc/mounts", "/dev/nvme0n1p2 / ext4 rw 0 0", "nvme0n1"),
+    ],
+)
+def test_the_disk_of_the_root_file_system_as_programs_print_it(path: str, text: str, name: str | None) -> None:
+    expected = [] if name is None else [("0000:03:00.0", f"the root file system ({name})")]
+    assert needs(**{path: text}, **ONE_DRIVE) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("enp11s0", "0000:0b:00.0"),
+        ("enp11s0f1", "0000:0b:00.1"),
+        ("enp11s0f1np1", "0000:0b:00.1"),
+        ("wlp11s0", "0000:0b:00.0"),
+        ("enP1p11s0", "0001:0b:00.0"),
+        ("enp11s1", None),  # nothing stands there
+        ("enp3s0", None),  # no network card stands there
+        ("enp11s0v2", None),  # a virtual function's name is of the physical one
+        ("eno1", None),
+        ("xenp11s0", None),
+    ],
+)
+def test_a_card_by_its_interface_which_is_named_after_its_place(name: str, address: str | None) -> None:
+    devices = [display("0000:0b:00.0", "0200"), display("0000:0b:00.1", "0200"), display("0001:0b:00.0", "0280")]
+    devices.append(display("0000:03:00.0", "0108"))
+    evidence = Evidence("paste", "p", [Piece("cmd/ip-route", ROUTE.format(name), "p")])
+    assert [need.address for need in read(evidence, devices).value] == ([] if address is None else [address])
+
+
+@pytest.mark.parametrize(
+    ("addresses", "complete", "expected"),
+    [
+        (["0000:03:00.0"], True, ["0000:03:00.0"]),
+        (["0000:03:00.0"], False, []),
+        (["0000:03:00.0", "0000:04:00.0"], True, []),
+    ],
+)
+def test_the_only_drive_is_the_one_that_the_root_is_on(
+    addresses: list[str], complete: bool, expected: list[str]
+) -> None:
+    evidence = Evidence("paste", "p", [Piece("cmd/mount", "/dev/nvme0n1p2 on / type ext4 (rw)", "p")])
+    found = read(evidence, [display(address, "0108") for address in addresses], complete)
+    assert [need.address for need in found.value] == expected
+    assert found.value.complete is False
+    assert ("proc/self/mountinfo" in found.value.wanted) is (not expected)
+
+
+def test_a_route_by_an_unknown_card_leaves_the_needs_open() -> None:
+    evidence = Evidence("paste", "p", [Piece("cmd/ip-route", ROUTE.format("vmbr0"), "p")])
+    assert "cmd/ip-route" in read(evidence, []).value.wanted
+
+
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_never_raises(one: str, two: str) -> None:
-    paths = ["cmd/ip-route", "proc/self/mountinfo", NET, f"{NET}eno1/", f"{BLOCK}sda"]
+    paths = ["cmd/ip-route", *rootdisk.PATHS, NET, f"{NET}eno1/", f"{BLOCK}sda"]
     pieces = [
         Piece(path, text, "d") for path in paths for text in (one, f"default dev eno1 {two}", MOUNT.format("x", two))
     ]

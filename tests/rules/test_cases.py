@@ -112,6 +112,7 @@ def test_what_a_case_says_and_what_holds(more: dict[str, Any], knowledge: dict[s
         ({"remedy": [{"kernel_parameter": "iommu=pt"}]}, "expected remedies"),
         ({"remedy": [{"kernel_parameter": {"remove": ["iommu=off"], "add": []}}]}, "expected remedies"),
         ({"cause": "iommu-active"}, "expected first cause iommu-active"),
+        ({"beside": "cmdline-typo"}, "expected the cause cmdline-typo beside it"),
         ({"expect": "pass"}, "expected pass, found fail"),
         ({"device": "0000:99:00.0", "given": {"sys/bus/pci/devices/": "0000:00:00.0"}, "complete": True}, "--device"),
     ],
@@ -120,3 +121,26 @@ def test_what_a_case_says_and_what_holds(more: dict[str, Any], knowledge: dict[s
 def test_what_a_case_says_and_what_does_not_hold(more: dict[str, Any], said: str, knowledge: dict[str, Any]) -> None:
     (wrong,) = judge(case("cmdline-disables-iommu", {**PARAMETER, **more}), knowledge)
     assert said in wrong
+
+
+OFF = {"proc/cmdline": "a=b iommu=off", "sys/kernel/iommu_groups/": ""}
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "said"),
+    [
+        (OFF, {"cause": "cmdline-disables-iommu"}, []),
+        (OFF, {"beside": "cmdline-disables-iommu"}, ["expected that cmdline-disables-iommu does not explain it"]),
+        ({**OFF, "proc/cmdline": "a=b nointremap"}, {"beside": "cmdline-disables-iommu"}, []),
+        (
+            {**OFF, "proc/cmdline": "a=b nointremap"},
+            {"cause": "cmdline-disables-iommu"},
+            ["expected to be explained by cmdline-disables-iommu, which explains no such finding"],
+        ),
+    ],
+    ids=["explained", "not beside", "beside", "first and elsewhere"],
+)
+def test_another_cause_explains_the_finding_or_stands_beside_it(
+    given: dict[str, str], more: dict[str, str], said: list[str], knowledge: dict[str, Any]
+) -> None:
+    assert judge(case("iommu-active", {"given": given, "expect": "fail", **more}), knowledge) == said

@@ -127,20 +127,56 @@ def test_what_is_changed(text: str, names: list[str], mutate: Any) -> None:
     assert all(new != lower(text) for new, _, _ in found)
 
 
-def test_links_of_after_are_tried_where_a_case_names_another_cause(mutate: Any) -> None:
+def test_every_link_of_after_is_tried_and_every_version(mutate: Any) -> None:
     rule: dict[str, Any] = {
         "id": "x",
         "title": "T",
         "severity": "risk",
         "pass": "a",
-        "after": ["one", "two"],
+        "after": ["one", {"check": "two", "when": "b"}],
+        "since": {"kernel": "4.5", "qemu": "9.0", "why": "It came then."},
         "cases": [],
     }
     names = [mutant.name for mutant in mutate.mutants(rule, compile_rule(rule))]
-    assert not [name for name in names if name.startswith("after")]
-    rule["cases"] = [{"given": {"proc/cmdline": "a"}, "expect": "fail", "cause": "one"}]
-    names = [mutant.name for mutant in mutate.mutants(rule, compile_rule(rule))]
-    assert [name for name in names if name.startswith("after")] == ["after: drop one", "after: drop two"]
+    assert [name for name in names if name.startswith("after")] == [
+        "after.2.when: negate b",
+        "after: drop one",
+        "after: drop two",
+        "after.two: always",
+    ]
+    assert [name for name in names if name.startswith("since")] == ["since.kernel: drop 4.5", "since.kernel: move 4.5"]
+
+
+LINKED = """- id: small
+  title: A small rule
+  kind: symptom
+  severity: risk
+  statuses: [fail, not-applicable]
+  fail: cmdline.igfx_off
+  after: [{check: cmdline-disables-iommu, when: cmdline.disables_dma}]
+  cases:
+    - {given: {proc/cmdline: "a intel_iommu=igfx_off iommu=off"}, expect: fail, cause: cmdline-disables-iommu}
+    - {given: {proc/cmdline: "a intel_iommu=igfx_off nointremap"}, expect: fail, beside: cmdline-disables-iommu}
+    - {given: {proc/cmdline: "a quiet"}, expect: not-applicable}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "survivor"),
+    [
+        ("", "", None),
+        (", cause: cmdline-disables-iommu", "", "after: drop cmdline-disables-iommu"),
+        (", beside: cmdline-disables-iommu", "", "after.cmdline-disables-iommu: always"),
+    ],
+    ids=["caught", "no cause", "nothing beside"],
+)
+def test_a_link_that_no_case_needs_survives(
+    old: str, new: str, survivor: str | None, mutate: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(LINKED.replace(old, new), "utf-8")
+    found = [name for _, _, name in mutate.examine((str(path), 0, mutate.load_knowledge(str(path)))).survived]
+    assert found == [] if survivor is None else survivor in found
 
 
 def test_excuses_name_rules_that_exist_and_say_why() -> None:

@@ -57,6 +57,7 @@ def test_the_gate_sees_a_case_that_does_not_hold(knowledge: dict[str, Any]) -> N
     assert judge(right._replace(body={**right.body, "expect": "fail"}), knowledge)
     assert judge(right._replace(body={**right.body, "severity": "advice"}), knowledge)
     assert judge(right._replace(body={**right.body, "cause": "no-such-check"}), knowledge)
+    assert judge(right._replace(body={**right.body, "problem": "no such heading"}), knowledge)
     assert judge(right._replace(body={**right.body, "remedy": ["reboot"]}), knowledge)
 
 
