@@ -6,7 +6,7 @@ RULES = rules
 # The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
 COMPILED = doctor/data/rules.json
 
-.PHONY: help setup demo test check format texts bench mutate lab lab-record clean
+.PHONY: help setup demo test check format texts matrix bench mutate lab lab-heal lab-record lab-random roots clean pyz collector
 
 help: ## say what there is to make (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,15 @@ format: setup ## put the Python files into the house's format
 texts: setup ## renew the template of all texts, rules/locale/passdoctor.pot, and merge it into the catalogues
 	@$(PY) tools/texts.py
 
+matrix: setup ## renew docs/platforms.md, how each step of a plan is proven on each platform
+	@$(PY) tools/matrix.py
+
+pyz: setup ## build dist/passdoctor-collect.pyz, the collector alone, for hosts without passdoctor
+	@$(PY) tools/pyz.py
+
+collector: setup ## renew what the collector knows of the rules, doctor/collect/generated.py
+	@$(PY) tools/collector.py
+
 bench: setup $(COMPILED) ## measure time and memory, as ratios to the start of the interpreter
 	@$(PY) tools/bench.py
 
@@ -50,8 +59,17 @@ mutate: setup $(COMPILED) ## change the rules clause by clause and see whether a
 lab: setup ## boot real kernels and hold the tool against VFIO; SCENARIO=name for one; needs root and QEMU: docs/lab.md
 	@PYTHONPATH=tests $(PY) -m lab.run $(SCENARIO)
 
-lab-record: setup ## the same, and renew samples/lab
-	@PYTHONPATH=tests $(PY) -m lab.run --record $(SCENARIO)
+lab-heal: setup ## heal hosts by the tool's own script and a real reboot, and take it back: docs/lab.md
+	@PYTHONPATH=tests $(PY) -m lab.run --heal
+
+lab-record: setup ## as lab, and renew samples/lab and samples/healed; SCENARIO=name for one, HEAL=1 for all that are healed
+	@PYTHONPATH=tests $(PY) -m lab.run --record $(if $(HEAL),--heal) $(SCENARIO)
+
+lab-random: setup ## hosts drawn by chance, held against VFIO: SEED=first COUNT=how many HEAL=1 to heal them
+	@PYTHONPATH=tests $(PY) -m lab.chance --seed $(or $(SEED),1) --count $(or $(COUNT),1) $(if $(HEAL),--heal)
+
+roots: setup $(COMPILED) ## run the scripts of plans in Debian roots; TRY=words for some of them; needs root: docs/platforms.md
+	@$(PY) tools/roots.py --try "$(TRY)"
 
 clean: ## remove everything that was made, .venv too
 	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache doctor/data

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
-from doctor.evidence.open import open_input
+from doctor.evidence.open import is_archive, open_input, open_read, read_input
 from doctor.evidence.types import ABSENT, READABLE, Evidence, Piece
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def write_case(name: str, check: str | None, device: str | None, expect: str | N
     body["expect"] = expect or entry["status"]
     head = [f"A case for {chosen}, from a {evidence.kind}; it goes under the rule's `cases:`."]
     head += [f"Present status: {entry['status']}."]
+    head += [redactor.text(note) for note in evidence.notes]
     head += _doubts(chosen, {**body, "expect": entry["status"]})
     text = yaml.dump([body], sort_keys=False, allow_unicode=True, width=120, Dumper=_dumper(yaml))
     return "".join(f"# {line}\n" for line in head) + str(text)
@@ -57,18 +59,11 @@ def write_case(name: str, check: str | None, device: str | None, expect: str | N
 
 def _opened(name: str) -> tuple[bytes | None, Evidence]:
     """The input, and its own bytes if it is a paste."""
-    if name == "-":
-        import sys
-
-        from doctor.evidence.paste import open_paste
-
-        data = sys.stdin.buffer.read()
-        return data, open_paste(data, "standard input")
-    evidence = open_input(name)
-    if evidence.kind != "paste":
-        return None, evidence
-    with open(name, "rb") as file:
-        return file.read(), evidence
+    if os.path.isdir(name):  # noqa: PTH112 - as of open_input
+        return None, open_input(name)
+    data = read_input(name)
+    evidence = open_read(name, data)
+    return (data if evidence.kind == "paste" and not is_archive(data) else None), evidence
 
 
 def _texts(evidence: Evidence) -> list[Piece]:

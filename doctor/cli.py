@@ -7,17 +7,20 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from doctor import __version__
+from doctor import __version__, output
+from doctor.output import Progress, complain, put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from doctor.abroad import Interpreter
     from doctor.examine import Terms
     from doctor.report.model import Report
 
-FORMATS = ("terminal", "html", "pdf", "json")
+PLANS = ("terminal", "sh", "diff", "json")
 LEVELS = ("blocker", "risk", "advice", "never")
 USAGE = 2
+_ENGLISH = ("", "c", "posix", "en", "en_us", "en_gb")  # the most frequent; others find out that there is none
 _EXAMPLES = """examples:
   sudo passdoctor collect                       gather evidence into a bundle
   sudo passdoctor check                         examine this host
@@ -25,27 +28,11 @@ _EXAMPLES = """examples:
   dmesg | passdoctor check -                    examine a paste
   passdoctor check paste.txt --device 01:00.0   for this device
 """
-
-
-class _Add(argparse.Action):
-    """Pairs each --format with the -o that follows it."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[object] | None,
-        option_string: str | None = None,
-    ) -> None:
-        """`--format` opens a pair, `-o` completes the last one."""
-        pairs: list[list[str | None]] = list(getattr(namespace, "outputs", None) or [])
-        if option_string in ("--format", "-f"):
-            pairs.append([str(values), None])
-        elif pairs and pairs[-1][1] is None:
-            pairs[-1][1] = str(values)
-        else:
-            pairs.append([None, str(values)])
-        namespace.outputs = pairs
+_COMPLETION = """examples:
+  passdoctor completion bash > ~/.local/share/bash-completion/completions/passdoctor
+  passdoctor completion zsh > ~/.zfunc/_passdoctor          where $fpath has ~/.zfunc
+  passdoctor completion fish > ~/.config/fish/completions/passdoctor.fish
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,19 +43,19 @@ def main(arguments: list[str] | None = None) -> int:
             from doctor.collect.__main__ import main as collect
 
             return collect(given[1:])
-        options = _parser(given[0] if given else "").parse_args(given)
+        options = _parser(given[0] if given else "", _abroad(given)).parse_args(given)
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         if _expected(error):
-            _complain(str(error))
+            complain(str(error))
         elif os.environ.get("PASSDOCTOR_TRACEBACK"):
             raise
         else:
             # A traceback would end with status 1, which says that a check failed.
-            _complain(
+            complain(
                 f"an error of passdoctor itself: {type(error).__name__}: {error}; with PASSDOCTOR_TRACEBACK=1 it "
                 "shows where, and `passdoctor case` makes a report of it"
             )
@@ -79,23 +66,39 @@ def _expected(error: Exception) -> bool:
     """Whether an error is meant for the user's eyes."""
     from doctor.evidence.types import InputError
 
-    known = type(error).__name__ in ("KnowledgeError", "UnknownDevice", "CaseError")
+    known = type(error).__name__ in (
+        "KnowledgeError",
+        "UnknownDevice",
+        "CaseError",
+        "DangerousPlanError",
+        "NoCompletion",
+    )
     return isinstance(error, (InputError, OSError)) or known
 
 
-def _complain(text: str) -> None:
-    """One clear line on standard error, whatever control characters a file name holds."""
-    line = " ".join(text.split())
-    print("passdoctor: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+def _abroad(given: list[str]) -> Interpreter | None:
+    """Who says help and errors in another language; None for English, which imports nothing."""
+    output.interpret = None
+    words = [os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
+    code = next(filter(None, words), "").lower()
+    if not any(word.startswith("--lang") for word in given) and code.partition(".")[0] in _ENGLISH:
+        return None
+    from doctor.abroad import interpreter
+
+    found = interpreter(given, os.environ)
+    output.interpret = found.tell if found else None
+    return found
 
 
-def _parser(wanted: str) -> argparse.ArgumentParser:
+def _parser(wanted: str, abroad: Interpreter | None = None) -> argparse.ArgumentParser:
     """All commands; the options only of the one that is `wanted`, for the others cost a start as well."""
-    parser = argparse.ArgumentParser(
+    made = abroad.parser() if abroad else argparse.ArgumentParser
+    formatter = abroad.formatter(_columns()) if abroad else _formatter
+    parser = made(
         prog="passdoctor",
         description="Tells whether a PCI device can be given to a virtual machine, why not, and what to type.",
         epilog=_EXAMPLES,
-        formatter_class=_formatter,
+        formatter_class=formatter,
     )
     parser.add_argument("--version", action="version", version=f"passdoctor {__version__}")
     # With `prog` given, argparse need not format a usage line (and import what that takes) for its sake.
@@ -103,20 +106,30 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     commands.add_parser("collect", help="gather this host's evidence into a bundle", add_help=False)
     for name, (text, fill) in _COMMANDS.items():
         if name == wanted or wanted not in _COMMANDS:
-            fill(commands.add_parser(name, help=text, formatter_class=_formatter))
+            fill(commands.add_parser(name, help=text, formatter_class=formatter))
     return parser
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """A formatter that is told its width: finding it out would import shutil at every start."""
+    return argparse.RawDescriptionHelpFormatter(prog, width=_columns())
+
+
+def _columns() -> int:
     columns = os.environ.get("COLUMNS", "")
-    return argparse.RawDescriptionHelpFormatter(prog, width=int(columns) - 2 if columns.isdigit() else 98)
+    return int(columns) - 2 if columns.isdigit() else 98
 
 
 def _explain_options(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("check", metavar="CHECK")
     explain.add_argument("--rules", metavar="PATH")
     explain.set_defaults(run=_explain)
+
+
+def _completion_options(completion: argparse.ArgumentParser) -> None:
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.epilog = _COMPLETION
+    completion.set_defaults(run=_completion)
 
 
 def _rules_options(rules: argparse.ArgumentParser) -> None:
@@ -132,6 +145,20 @@ def _facts_options(facts: argparse.ArgumentParser) -> None:
     facts.set_defaults(run=_facts)
 
 
+def _plan_options(plan: argparse.ArgumentParser) -> None:
+    plan.add_argument("input", nargs="?", metavar="INPUT", help="as of check; none: this host")
+    plan.add_argument("--device", action="append", default=[], metavar="DEVICE", help="as of check")
+    plan.add_argument(
+        "--format", "-f", choices=PLANS, default="terminal", help="sh: a script to review and run; diff: the edits"
+    )
+    plan.add_argument("--undo", action="store_true", help="with --format sh: the script that takes the plan back")
+    plan.add_argument("--optional", action="store_true", help="with --format sh: what is optional, too")
+    plan.add_argument("--i-know", action="store_true", help="a script even if it takes from the host what it needs")
+    plan.add_argument("-o", "--output", metavar="FILE")
+    _judging_options(plan)
+    plan.set_defaults(run=_plan)
+
+
 def _case_options(case: argparse.ArgumentParser) -> None:
     case.add_argument("input", metavar="INPUT")
     case.add_argument("--check", metavar="CHECK", help="the check that the case is for")
@@ -142,6 +169,8 @@ def _case_options(case: argparse.ArgumentParser) -> None:
 
 
 def _check_options(check: argparse.ArgumentParser) -> None:
+    from doctor.deliver import output_options
+
     check.epilog = _EXAMPLES
     check.add_argument(
         "input",
@@ -156,12 +185,7 @@ def _check_options(check: argparse.ArgumentParser) -> None:
         metavar="DEVICE",
         help="01:00.0, 01:00 (a slot) or vvvv:dddd; repeatable",
     )
-    check.add_argument(
-        "--format", "-f", action=_Add, choices=FORMATS, dest="outputs", help="repeatable, each with its -o"
-    )
-    check.add_argument(
-        "-o", "--output", action=_Add, dest="outputs", metavar="FILE", help="where the format before it goes"
-    )
+    output_options(check)
     check.add_argument(
         "--fail-on",
         choices=LEVELS,
@@ -192,39 +216,50 @@ def _compare_options(compare: argparse.ArgumentParser) -> None:
     compare.set_defaults(run=_compare)
 
 
+def _redact_options(redact: argparse.ArgumentParser) -> None:
+    redact.add_argument("input", metavar="INPUT", help="a bundle, a folder, another tool's archive, a paste, or -")
+    redact.add_argument("-o", "--output", metavar="FILE", help="a new file, of the same kind")
+    redact.add_argument("--map", metavar="FILE", help="a new file for what stands for what; keep it to yourself")
+    redact.add_argument("--audit", action="store_true", help="write nothing; say what still looks private (exit 1)")
+    redact.set_defaults(run=_redact)
+
+
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "check": ("examine an input or this host", _check_options),
+    "plan": ("what to type, or a script that does it", _plan_options),
     "facts": ("every fact read from an input, its lines, and what nobody read", _facts_options),
     "compare": ("what was mended, what broke, what is unchanged between two inputs", _compare_options),
     "explain": ("what a check asks, why, and its remedies", _explain_options),
     "rules": ("list or lint the rules", _rules_options),
+    "redact": ("replace what is private in a bundle, a paste or another tool's archive", _redact_options),
     "case": ("write a redacted rule case from an input", _case_options),
+    "completion": ("print what lets a shell complete these commands", _completion_options),
 }
 
 
 def _check(options: argparse.Namespace) -> int:
     """`passdoctor check`."""
+    from doctor.deliver import deliver, wanted
     from doctor.examine import examine
 
-    outputs = [(form or _format_of(file), file) for form, file in options.outputs or [["terminal", None]]]
-    if sum(1 for _, file in outputs if file in (None, "-")) > 1:
-        _complain("only one format can go to standard output; give the others a file with -o")
+    outputs = wanted(options)
+    if outputs is None:
         return USAGE
-    progress = _Progress()
+    progress = Progress()
     try:
         progress.say(f"examining {options.input or 'this host'}")
         report = examine(options.input, progress=progress.say, terms=_terms(options))
-        failed = []
+        failed: list[str] = []
         # What goes to files first: standard output is written to when the progress line is gone.
         for form, file in sorted(outputs, key=lambda output: output[1] in (None, "-")):
             progress.say(f"writing {form}")
             if file in (None, "-"):
                 progress.end()
-            failed += [problem for problem in [_write(report, form, file)] if problem]
+            failed += filter(None, [deliver(report, form, file, options.max_length)])
     finally:
         progress.end()
     for problem in failed:
-        _complain(problem)
+        complain(problem)
     return USAGE if failed else exit_code(report, options.fail_on)
 
 
@@ -237,82 +272,35 @@ def _terms(options: argparse.Namespace) -> Terms:
     return Terms(tuple(options.device), options.rules, options.profile, options.waivers, language=language)
 
 
+def _plan(options: argparse.Namespace) -> int:
+    """`passdoctor plan INPUT`."""
+    from doctor.examine import plan
+
+    progress = Progress()
+    try:
+        progress.say(f"examining {options.input or 'this host'}")
+        # A script does what is needed; what a person reads names the rest as well.
+        terms = _terms(options)._replace(optional=options.optional or options.format != "sh")
+        how = {"undo": options.undo, "knowing": options.i_know} if options.format == "sh" else {}
+        text = plan(options.input, terms, options.format, progress.say, **how)
+    finally:
+        progress.end()
+    return USAGE if put(text, options.output) else 0
+
+
 def _compare(options: argparse.Namespace) -> int:
     """`passdoctor compare BEFORE AFTER`."""
     from doctor.compare import compare_inputs
     from doctor.report import comparison
 
-    progress = _Progress()
+    progress = Progress()
     try:
         found = compare_inputs(options.before, options.after, _terms(options), progress.say)
     finally:
         progress.end()
     plain = None if options.output in (None, "-") else False
     text = comparison.as_json(found) if options.format == "json" else comparison.as_text(found, colour=plain)
-    return USAGE if _put(text, options.output) else int(bool(found["broken"]))
-
-
-def _put(text: str, file: str | None) -> bool:
-    """Writes a text to a file or to standard output; whether that failed, which it says."""
-    data = text.encode("utf-8", "surrogateescape")
-    problem = _print(data) if file in (None, "-") else _save(str(file), data)
-    if problem:
-        _complain(problem)
-    return problem is not None
-
-
-def _format_of(file: str | None) -> str:
-    """The format that a file's ending asks for."""
-    ending = (file or "").lower().rpartition(".")[2]
-    return {"html": "html", "htm": "html", "pdf": "pdf", "json": "json"}.get(ending, "terminal")
-
-
-def _write(report: Report, form: str, file: str | None) -> str | None:
-    """Renders one format to its file or to standard output; what went wrong, in one line, or None."""
-    from doctor.report.formats import FORMATS as KNOWN
-    from doctor.report.formats import render
-
-    if KNOWN[form].binary and file in (None, "-") and sys.stdout.isatty():
-        return f"{form} is not for a terminal; name a file with -o"
-    try:
-        written = render(report, form)
-    except RuntimeError as error:
-        if type(error).__name__ != "PangoMissing":
-            raise
-        return str(error)
-    data = written.encode("utf-8", "surrogateescape") if isinstance(written, str) else written
-    if file in (None, "-"):
-        return _print(data)
-    return _save(str(file), data)
-
-
-def _print(data: bytes) -> str | None:
-    """Writes to standard output; a reader that went away is no error."""
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return None
-
-
-def _save(name: str, data: bytes) -> str | None:
-    """Writes a file whole or not at all; a device or a pipe is written to, never replaced."""
-    from pathlib import Path
-
-    path = Path(os.path.realpath(name))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-            return None
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        return f"{name}: {error.strerror or error}"
-    return None
+    return USAGE if put(text, options.output) else int(bool(found["broken"]))
 
 
 def exit_code(report: Report, level: str) -> int:
@@ -325,58 +313,28 @@ def exit_code(report: Report, level: str) -> int:
     return 3 if report["summary"]["verdict"] == "undetermined" else 0
 
 
-class _Progress:
-    """A line on standard error for what takes longer than a second, on a terminal only."""
-
-    def __init__(self) -> None:
-        self._text, self._shown, self._late = "", False, False
-        self._timer = None
-        if sys.stderr.isatty():
-            from threading import Timer
-
-            self._timer = Timer(1.0, self._begin)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _begin(self) -> None:
-        """The second is over: from now on every step is shown."""
-        self._late = True
-        self._show()
-
-    def _show(self) -> None:
-        if self._text:
-            self._shown = True
-            print(f"\r\x1b[K{self._text[:70]}", end="", file=sys.stderr, flush=True)
-
-    def say(self, text: str) -> None:
-        """What is being done now."""
-        self._text = "".join(c if c.isprintable() else "?" for c in text)
-        if self._late:
-            self._show()
-
-    def end(self) -> None:
-        """Takes the line away."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
 def _facts(options: argparse.Namespace) -> int:
     """`passdoctor facts INPUT`."""
     from doctor.examine import facts
     from doctor.report import factsheet
 
     write = factsheet.as_json if options.format == "json" else factsheet.as_text
-    return USAGE if _put(write(*facts(options.input)), options.output) else 0
+    return USAGE if put(write(*facts(options.input)), options.output) else 0
 
 
 def _explain(options: argparse.Namespace) -> int:
     """`passdoctor explain CHECK`."""
     from doctor.knowledge.explain import explain
 
-    print(explain(options.check, options.rules))
-    return 0
+    return USAGE if put(explain(options.check, options.rules), None) else 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    """`passdoctor completion SHELL`."""
+    from doctor.collect.__main__ import make_parser
+    from doctor.completion import script
+
+    return USAGE if put(script(_parser(""), {"collect": make_parser()}, options.shell), None) else 0
 
 
 def _rules(options: argparse.Namespace) -> int:
@@ -384,15 +342,15 @@ def _rules(options: argparse.Namespace) -> int:
     if options.action in ("list", "profiles"):
         from doctor.knowledge import explain
 
-        print((explain.listing if options.action == "list" else explain.profiles)(options.rules))
-        return 0
+        text = (explain.listing if options.action == "list" else explain.profiles)(options.rules)
+        return USAGE if put(text, None) else 0
     from doctor.lint import lint
 
     problems = lint(options.rules)
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print("rules: no problem found")
+        put("rules: no problem found", None)
     return USAGE if problems else 0
 
 
@@ -401,4 +359,18 @@ def _case(options: argparse.Namespace) -> int:
     from doctor.case import write_case
 
     text = write_case(options.input, options.check, options.device, options.expect)
-    return USAGE if _put(text, options.output) else 0
+    return USAGE if put(text, options.output) else 0
+
+
+def _redact(options: argparse.Namespace) -> int:
+    """`passdoctor redact INPUT`."""
+    from doctor.redacting import audit_input, redact_input
+
+    if options.audit:
+        leaks = audit_input(options.input)
+        put("\n".join([*leaks, f"{len(leaks)} found"] if leaks else ["nothing found"]), None)
+        return int(bool(leaks))
+    if options.output is None:
+        complain("redact: name a new file with -o, or --audit")
+        return USAGE
+    return USAGE if put("\n".join(redact_input(options.input, options.output, options.map)), None) else 0

@@ -36,11 +36,15 @@ Key = tuple[str, "str | None"]
 
 
 class Seen(NamedTuple):
-    """A report, the evidence paths that it rests on, and the running command line's words if they are known."""
+    """A report, the evidence paths that it rests on, and the running command line's words if they are known.
+
+    `warnings` say what is wrong with the input itself.
+    """
 
     report: Report
     paths: frozenset[str]
     words: tuple[str, ...] | None
+    warnings: tuple[str, ...] = ()
 
 
 def compare_inputs(
@@ -68,7 +72,8 @@ def _seen(name: str | None, terms: Terms, progress: Callable[[str], None] | None
     host, report = examine_host(evidence, terms)
     words = host.running.words
     given = tuple(word.raw for word in words.value) if words.known else None
-    return Seen(report, frozenset(path for path in evidence.paths() if evidence.last(path) is not None), given)
+    read = frozenset(path for path in evidence.paths() if evidence.last(path) is not None)
+    return Seen(report, read, given, tuple(f"{evidence.source}: {warning}" for warning in evidence.warnings))
 
 
 def _report_in(name: str) -> Report | None:
@@ -157,7 +162,7 @@ def compare(before: Seen, after: Seen) -> Comparison:
         "devices": _devices(before.report, after.report, moved),
         "platform": _platform(before.report, after.report),
         "cmdline": _cmdline(before.words, after.words),
-        "notes": _notes(before.report, after.report),
+        "notes": [*before.warnings, *after.warnings, *_notes(before.report, after.report)],
     }
 
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Terms(NamedTuple):
     """How an input is judged, as the options of the command line say it.
 
-    today: the day, YYYY-MM-DD, on which waivers hold or not; "": the day of the call.
+    today: the day, YYYY-MM-DD, on which waivers hold or not; "": SOURCE_DATE_EPOCH's, or today, in UTC.
     language: one of `doctor.knowledge.store.languages`; "": English. Reports are written in the one that was last
     examined in.
+    optional: whether the plan holds steps that passthrough does not need.
     """
 
     devices: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Terms(NamedTuple):
     waivers: str | None = None
     today: str = ""
     language: str = ""
+    optional: bool = True
 
 
 def examine(
@@ -54,8 +56,8 @@ def examine_evidence(evidence: Evidence, devices: tuple[str, ...] = (), rules: s
     return examine_host(evidence, Terms(devices, rules))[1]
 
 
-def examine_host(evidence: Evidence, terms: Terms) -> tuple[Host, Report]:
-    """The facts of an input and the report of it."""
+def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | None = None) -> tuple[Host, Report]:
+    """The facts of an input and the report of it, by the knowledge that is there unless it is given."""
     from doctor.diagnosis.diagnose import diagnose
     from doctor.diagnosis.profiles import applied, choose, notes
     from doctor.facts.host import Host
@@ -65,7 +67,7 @@ def examine_host(evidence: Evidence, terms: Terms) -> tuple[Host, Report]:
     from doctor.say import speak
     from doctor.treatment.plan import make_plan, remedies_for
 
-    knowledge = load(terms.rules, terms.language)
+    knowledge = knowledge or load(terms.rules, terms.language)
     speak(knowledge.get("language", ""), knowledge.get("texts"))
     profile = choose(terms.profile, knowledge)
     waivers, today = _waivers(terms, knowledge["rules"])
@@ -77,20 +79,34 @@ def examine_host(evidence: Evidence, terms: Terms) -> tuple[Host, Report]:
     explained = {id(found) for cause in diagnosis.causes for found in cause.explains if found.device is None}
     own = [found for found in diagnosis.findings if id(found) not in explained]
     remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
-    plan = make_plan(own, diagnosis.causes, host, platforms)
+    plan = make_plan(own, diagnosis.causes, host, platforms, terms.optional)
     diagnosis = diagnosis._replace(notes=(*notes(profile, knowledge["rules"]), *diagnosis.notes))
     return host, build(host, diagnosis, remedies, plan, harmless(host.log), __version__, profile["id"])
+
+
+def plan(name: str | None, terms: Terms, form: str, progress: Callable[[str], None] | None = None, **how: bool) -> str:
+    """The treatment plan of the input `name`, in a format of `doctor.report.plans`, which take `how`.
+
+    Raises what `examine` does, and DangerousPlanError for a script that would take from the host what it needs.
+    """
+    from doctor.report.plans import write
+
+    return write(examine(name, progress=progress, terms=terms), form, **how)
 
 
 def _waivers(terms: Terms, rules: list[dict[str, Any]]) -> tuple[tuple[Waiver, ...], str]:
     """The waivers that are named, and the day on which they hold or not."""
     if terms.waivers is None:
         return (), ""
+    import os
     import time
 
     from doctor.diagnosis.waivers import read
 
-    return read(terms.waivers, rules), terms.today or time.strftime("%Y-%m-%d")
+    # In UTC, so that one input says the same everywhere; the day may be given, as for any build.
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = int(epoch) if epoch.isascii() and epoch.isdigit() and len(epoch) < 12 else None
+    return read(terms.waivers, rules), terms.today or time.strftime("%Y-%m-%d", time.gmtime(moment))
 
 
 def facts(name: str | None, progress: Callable[[str], None] | None = None) -> tuple[Evidence, Sheet]:

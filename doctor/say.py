@@ -19,9 +19,10 @@ from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _CHOSEN: ContextVar[tuple[str, Mapping[str, str]]] = ContextVar("language")
+_WIDE_ENDS = "。！？；：）"
 _ENGLISH: tuple[str, Mapping[str, str]] = ("en", {})
 
 
@@ -33,6 +34,18 @@ def speak(name: str = "", table: Mapping[str, str] | None = None) -> None:
 def language() -> str:
     """The code of the language that is spoken."""
     return _CHOSEN.get(_ENGLISH)[0]
+
+
+def sentences(parts: Iterable[str]) -> str:
+    """Finished sentences one after the other; behind a full-width mark comes no blank.
+
+    >>> sentences(["A b.", "C."]), sentences(["甲。", "乙。"])
+    ('A b. C.', '甲。乙。')
+    """
+    told = ""
+    for part in parts:
+        told += part if not told or told[-1] in _WIDE_ENDS else f" {part}"
+    return told
 
 
 def say(text: str, **values: object) -> str:

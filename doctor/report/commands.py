@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from doctor.report.model import FileChange
+    from doctor.report.view import Numbered, View
 
 _EDITORS = frozenset(("nano", "vi", "vim", "editor", "sudoedit", "sensible-editor", "$EDITOR"))
+_REBUILDS = ("bootloader", "initramfs", "reboot")
 _SPECIAL = frozenset(" '\"\\$`*?[]{}()<>|&;#~!\t\n")  # a path with any of them is not typed without quotes
 
 
@@ -112,3 +114,20 @@ def written_out(change: FileChange, commands: Iterable[str]) -> bool:
 
 def _names(path: str, command: str) -> bool:
     return any(word.strip("'\"").lstrip("<>") == path for word in shell_words(command.replace("\n", " ")))
+
+
+def to_verify(view: View) -> list[str]:
+    """All commands that show success, but for those that are a step of their own at the end."""
+    told = {command for each in view.closing for command in each.step["commands"]}
+    commands = dict.fromkeys(command for each in view.steps for command in each.step["verify"])
+    return [command for command in commands if command not in told]
+
+
+def to_undo(steps: tuple[Numbered, ...]) -> list[str]:
+    """All commands that undo the plan: first what puts files back, the last step first, then the rebuilds.
+
+    What several steps end with is typed once, after all of them.
+    """
+    edits = [command for each in reversed(steps) if each.step["kind"] not in _REBUILDS for command in each.step["undo"]]
+    rebuilds = [command for each in steps if each.step["kind"] in _REBUILDS for command in each.step["undo"]]
+    return list(dict.fromkeys(reversed(edits + rebuilds)))[::-1]

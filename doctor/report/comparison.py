@@ -91,8 +91,8 @@ def as_text(found: Comparison, width: int | None = None, colour: bool | None = N
     seen, words = visible_everywhere(found), Words()
     for name, key in _SIDES.items():
         side = seen[name]  # type: ignore[literal-required]
-        when = f" ({words('collected', when=side['collected_at'])})" if side["collected_at"] else ""
-        page.told((words(key), "bold"), f": {words(side['verdict'])}, {side['source']}{when}")
+        when = words("aside", what=words("collected", when=side["collected_at"])) if side["collected_at"] else ""
+        page.told((words(key), "bold"), f"{words('colon')}{words(side['verdict'])}, {side['source']}{when}")
     for name, key in _LISTS.items():
         changes = seen[name]  # type: ignore[literal-required]
         if changes:
@@ -116,7 +116,7 @@ def _changes(page: Page, words: Words, name: str, changes: list[Change]) -> None
         statuses = f"{change['before'] or words('not-judged')} > {change['after'] or words('not-judged')}"
         page.told(
             (words(change["severity"] if failed else "compare-passes").upper(), _COLOURS.get(name, "bold")),
-            ": ",
+            words("colon"),
             (change["title"] + where, "bold"),
             (f"  {statuses}" if name != "unchanged" else "", "dim"),
             indent=3,
@@ -129,7 +129,7 @@ def _changes(page: Page, words: Words, name: str, changes: list[Change]) -> None
 def _around(seen: Comparison, words: Words) -> Iterable[str]:
     """The platform and the command line."""
     for one in seen["platform"]:
-        yield f"{words(one['what'])}: {one['before']} > {one['after']}"
+        yield f"{words(one['what'])}{words('colon')}{one['before']} > {one['after']}"
     line = seen["cmdline"]
     if not line["known"]:
         yield words("compare-cmdline-unknown")

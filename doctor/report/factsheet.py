@@ -31,6 +31,7 @@ def as_json(evidence: Evidence, sheet: Sheet) -> str:
         "kind": evidence.kind,
         "evidence": [_piece(piece) for piece in sheet.evidence],
         "facts": [_row(row) for row in sheet.rows],
+        "notes": list(evidence.notes),
         "contradictions": [
             {"fact": one.fact, "resolved": one.resolved, "sources": [_source(source) for source in one.sources]}
             for one in sheet.contradictions
@@ -42,6 +43,7 @@ def as_json(evidence: Evidence, sheet: Sheet) -> str:
 
 def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
     yield f"{evidence.source}: {evidence.kind}"
+    yield from (f"  {note}" for note in evidence.notes)
     yield ""
     yield f"What was recognised ({len(sheet.evidence)} pieces)"
     for piece in sheet.evidence:

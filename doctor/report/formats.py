@@ -14,24 +14,44 @@ if TYPE_CHECKING:
     from doctor.report.model import Report
 
 
+SHORTEST = 500  # characters: in fewer a limited format cannot say the verdict and what is left out
+
+
 class Format(NamedTuple):
-    """How a format is called, the module whose `render` writes it, and what its file is like."""
+    """How a format is called, the module whose `render` writes it, and what its file is like.
+
+    `endings` are those of files, `suffix` apart, that ask for it; `limited` whether `render` takes `max_length`.
+    """
 
     name: str
     module: str
     binary: bool
     suffix: str
+    endings: tuple[str, ...] = ()
+    limited: bool = False
 
 
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
         Format("terminal", "doctor.report.terminal", False, ".txt"),
-        Format("html", "doctor.report.html", False, ".html"),
+        Format("html", "doctor.report.html", False, ".html", (".htm",)),
         Format("pdf", "doctor.report.pdf", True, ".pdf"),
         Format("json", "doctor.report.as_json", False, ".json"),
+        Format("markdown", "doctor.report.markdown", False, ".md", (".markdown",), True),
+        Format("bbcode", "doctor.report.bbcode", False, ".bbcode", (), True),
     )
 }
+
+
+def format_of(file: str) -> str:
+    """The format that a file's ending asks for; the terminal's if none.
+
+    >>> format_of("Report.HTM"), format_of("post.md"), format_of("report")
+    ('html', 'markdown', 'terminal')
+    """
+    ending = "." + file.lower().rpartition(".")[2]
+    return next((form.name for form in FORMATS.values() if ending in (form.suffix, *form.endings)), "terminal")
 
 
 def render(report: Report, name: str, **options: Any) -> str | bytes:

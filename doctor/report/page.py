@@ -7,6 +7,7 @@ it: a command goes on behind a backslash, and a word wider than the page is left
 from __future__ import annotations
 
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,6 +15,10 @@ from rich.text import Text
 
 from doctor.report.commands import wrap_command
 from doctor.report.prose import spans
+from doctor.report.wide import breaks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PROSE_WIDTH = 100  # longer lines are hard to read, however wide the terminal is
 
@@ -66,10 +71,17 @@ class Page:
     def _paragraph(self, text: Text, indent: int, first: str, wide: bool = False) -> None:
         width = self.width if wide else min(self.width, PROSE_WIDTH)
         room = max(width - indent, 12)
-        for number, line in enumerate(text.wrap(self._console, room, overflow="fold")):
+        for number, line in enumerate(self._wrapped(text, room)):
             line.rstrip()
             start = first if number == 0 else ""
             self._lines.append(Text.assemble(start + " " * (indent - cell_len(start)), line))
+
+    def _wrapped(self, text: Text, room: int) -> Iterable[Text]:
+        """The lines of a paragraph of `room` cells."""
+        if cell_len(text.plain) == len(text.plain):
+            return text.wrap(self._console, room, overflow="fold")
+        lines = text.split("\n", allow_blank=True)
+        return [part for line in lines for part in line.divide(breaks(line.plain, room))]
 
     def heading(self, title: str) -> None:
         """The title of a section."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from doctor.report import html
 from doctor.report.places import template_folder
+from doctor.say import language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,12 @@ _INSTALL = {
     "suse": "zypper install libpango-1_0-0",
     "arch": "pacman -S pango",
     "alpine": "apk add pango",
+}
+_INSTALL_CHINESE = {
+    "debian": "apt-get install fonts-noto-cjk",
+    "fedora": "dnf install google-noto-sans-cjk-fonts",
+    "arch": "pacman -S noto-fonts-cjk",
+    "alpine": "apk add font-noto-cjk",
 }
 _FAMILIES = {
     "ubuntu": "debian",
@@ -35,11 +42,17 @@ OS_RELEASE = "/etc/os-release"
 
 
 class PangoMissing(RuntimeError):
-    """Pango, which sets the PDF's text, is not installed. The message says the command that installs it."""
+    """What sets the PDF's text, Pango or a font, is not installed. The message says the command that installs it."""
 
 
 def render(report: Report) -> bytes:
-    """The report on A4 pages. Raises `PangoMissing` if this system cannot write PDFs yet."""
+    """The report on A4 pages. Raises `PangoMissing` if this system cannot write PDFs yet, or not in this language."""
+    if language().startswith("zh") and not _has_font("zh-cn"):
+        # Every character would be an empty box, in a file that looks as if it were written.
+        command = _install_command(_INSTALL_CHINESE, "your package manager (a font such as Noto Sans CJK)")
+        raise PangoMissing(
+            f"a PDF in Chinese needs a font with its characters, and none is installed; install one with: {command}"
+        )
     with _no_collection():
         return _render(report)
 
@@ -91,18 +104,30 @@ def _weasyprint() -> Any:
         import weasyprint
     except OSError as error:  # raised by cffi where a shared library is missing
         raise PangoMissing(
-            f"PDF needs Pango, which is not installed on this system; install it with: {_install_command()}"
+            f"PDF needs Pango, which is not installed on this system; install it with: "
+            f"{_install_command(_INSTALL, 'your package manager (the package is called pango)')}"
         ) from error
     return weasyprint
 
 
-def _install_command() -> str:
+def _has_font(code: str) -> bool:
+    """Whether a font has the characters of the language `code` (RFC 3066); where fontconfig does not tell, yes."""
+    import subprocess
+
+    try:
+        found = subprocess.run(["fc-list", f":lang={code}", "family"], capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return True
+    return bool(found.stdout.strip())
+
+
+def _install_command(commands: dict[str, str], otherwise: str) -> str:
     for name in _system_names():
         family = _FAMILIES.get(name.split("-")[0], name.split("-")[0])
-        if family in _INSTALL:
-            command = _INSTALL[family]
+        if family in commands:
+            command = commands[family]
             return command if os.geteuid() == 0 else f"sudo {command}"
-    return "your package manager (the package is called pango)"
+    return otherwise
 
 
 def _system_names() -> list[str]:

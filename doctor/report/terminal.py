@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from doctor.report.commands import to_type, written_out
+from doctor.report.commands import to_type, to_undo, to_verify, written_out
 from doctor.report.page import Page
 from doctor.report.sayings import edit_of, explained
 from doctor.report.view import (
@@ -57,6 +57,16 @@ def render(report: Report, *, width: int | None = None, colour: bool | None = No
     return page.text()
 
 
+def render_plan(report: Report, *, width: int | None = None, colour: bool | None = None) -> str:
+    """The plan alone, every step with its reason, its edits, its risk and how to undo it; as `render` takes it."""
+    view = arrange(report)
+    page = Page(screen_width() if width is None else width, wants_colour() if colour is None else colour)
+    printer = _Printer(view, page, Words())
+    printer.head()
+    printer.whole_plan()
+    return page.text()
+
+
 def screen_width() -> int:
     """The terminal's width in cells, 80 where there is none."""
     try:
@@ -92,27 +102,27 @@ class _Printer:
         """The verdict, the targets, the input."""
         words, summary = self.words, self.report["summary"]
         verdict = summary["verdict"]
-        self.page.told((words(verdict), _COLOURS.get(verdict, "bold")), ": ", (summary["headline"], "bold"))
+        self.page.told((words(verdict), _COLOURS.get(verdict, "bold")), words("colon"), (summary["headline"], "bold"))
         self.page.blank()
-        self.page.told((words("examined"), "bold"), "" if self.view.examined else ": " + words("no-target"))
+        self.page.told((words("examined"), "bold"), "" if self.view.examined else words("colon") + words("no-target"))
         for target in self.view.examined:
             self.target(target.address, target.device, target.because, target.confidence)
         subject, system = self.report["subject"], self.report["platform"]
         known = (system["distribution"], system["kernel"], system["bootloader"], system["board"])
         parts = [f"{words('kind-' + subject['kind'])} {subject['source']}".strip(), *filter(None, known)]
-        self.page.told((words("input"), "bold"), ": " + " · ".join(dict.fromkeys(parts)))
+        self.page.told((words("input"), "bold"), words("colon") + " · ".join(dict.fromkeys(parts)))
         if self.report["profile"] != _USUAL:
-            self.page.told((words("profile"), "bold"), f": {self.report['profile']}")
+            self.page.told((words("profile"), "bold"), words("colon") + self.report["profile"])
 
     def target(self, address: str, row: Device | None, because: str, confidence: str) -> None:
         words = self.words
         verdict = row["verdict"] if row else ""
-        guessed = f"{words('guessed')}: " if confidence == "weak" else ""
+        guessed = words("guessed") + words("colon") if confidence == "weak" else ""
         self.page.told(
             (words(verdict), _COLOURS.get(verdict, "")),
             "  " if verdict else "",
             (row["name"] or row["ids"] or "") if row else "",
-            f" ({guessed}{because})" if because else "",
+            words("aside", what=guessed + because) if because else "",
             indent=len(address) + 4,
             first=f"  {address}",
         )
@@ -130,9 +140,9 @@ class _Printer:
         severity = words(cause.severity).upper()
         self.page.told(
             (severity, _COLOURS.get(cause.severity, "bold")),
-            ": ",
+            words("colon"),
             (self.name(check), "bold"),
-            f" ({words('weak')})" if check["confidence"] == "weak" else "",
+            words("aside", what=words("weak")) if check["confidence"] == "weak" else "",
             indent=_IN,
             first=f"{cause.number}.",
         )
@@ -141,7 +151,7 @@ class _Printer:
         self.evidence(check["evidence"])
         if cause.told:
             told = explained(cause.told, words, self.short)
-            self.page.told((f"{words('also-explains')}: {told}", "dim"), indent=_IN)
+            self.page.told((words("also-explains") + words("colon") + told, "dim"), indent=_IN)
         self.remedy(cause)
 
     def evidence(self, citations: list[Citation]) -> None:
@@ -157,7 +167,7 @@ class _Printer:
             self.step(step)
         for later in cause.later:
             label = self.words("step-later", number=later.number)
-            self.page.told((f"{label}: ", "bold green"), (later.step["summary"], "bold"), indent=_IN)
+            self.page.told((label + self.words("colon"), "bold green"), (later.step["summary"], "bold"), indent=_IN)
         for remedy in cause.remedies:
             self.page.told((remedy["summary"], "bold"), indent=_IN + 2, first=" " * _IN + ">")
             self.changes(remedy["files"], remedy["commands"])
@@ -171,14 +181,16 @@ class _Printer:
     def step(self, numbered: Numbered) -> None:
         """A step of the plan with everything that is to be typed."""
         step, words = numbered.step, self.words
-        label = words("step", number=numbered.number) + (f" ({words('optional')})" if step["optional"] else "")
-        self.page.told((f"{label}: ", "bold green"), (step["summary"], "bold"), indent=_IN)
+        label = words("step", number=numbered.number) + (
+            words("aside", what=words("optional")) if step["optional"] else ""
+        )
+        self.page.told((label + words("colon"), "bold green"), (step["summary"], "bold"), indent=_IN)
         if numbered.note:
             self.page.told(numbered.note, indent=_IN + 2)
         self.changes(step["files"], step["commands"], numbered.note)
         self.page.commands(to_type(step["commands"], step["files"]), _IN + 2)
         if step["risk"]:
-            self.page.told((words("risk-of-step") + ": ", "yellow"), step["risk"], indent=_IN + 2)
+            self.page.told((words("risk-of-step") + words("colon"), "yellow"), step["risk"], indent=_IN + 2)
 
     def changes(self, files: list[FileChange], commands: list[str], note: str = "") -> None:
         for change in filter(essential_lines, files):
@@ -198,18 +210,43 @@ class _Printer:
         view, words = self.view, self.words
         if not view.steps:
             return
-        typed = {"verify": _to_verify(view), "undo": _to_undo(view.steps)}
+        typed = {"verify": to_verify(view), "undo": to_undo(view.steps)}
         if view.closing or any(typed.values()):
             self.page.heading(words("plan-rest"))
         for step in view.closing:
             self.step(step)
         for key, commands in typed.items():
             if commands:
-                self.page.told((words(key) + ":", "bold"), indent=_IN)
+                self.page.told(((words(key) + words("colon")).rstrip(), "bold"), indent=_IN)
                 self.page.commands(commands, _IN + 2)
         for note in (" ".join(map(words, view.doubts)), *self.report["plan"]["notes"]):
             if note:
                 self.page.told(note, indent=_IN)
+
+    def whole_plan(self) -> None:
+        """Every step in order."""
+        words, plan = self.words, self.report["plan"]
+        self.page.heading(words("plan"))
+        self.page.told(words("plan-for", platform=plan["platform"]))
+        for note in (*plan["dangers"], " ".join(map(words, self.view.doubts)), *plan["notes"]):
+            if note:
+                self.page.told(note)
+        if not plan["steps"]:
+            self.page.told(words(self.view.no_plan))
+        titles = {check["id"]: check["title"] for check in self.report["checks"] if check["status"] == "fail"}
+        for numbered in self.view.steps:
+            self.page.blank()
+            self.step(numbered)
+            reasons = [titles[check] for check in numbered.step["why"] if check in titles]
+            if reasons:
+                self.page.told(
+                    (words("because") + words("colon"), "dim"), words("semicolon").join(reasons), indent=_IN + 2
+                )
+            for key in ("undo", "verify"):
+                commands = numbered.step["undo"] if key == "undo" else list(numbered.verify)
+                if commands:
+                    self.page.told(((words(key) + words("colon")).rstrip(), "bold"), indent=_IN + 2)
+                    self.page.commands(commands, _IN + 4)
 
     def unknowns(self) -> None:
         """What is not known, grouped by the commands that would settle it."""
@@ -220,7 +257,7 @@ class _Printer:
 
     def question(self, question: Question) -> None:
         for check in question.checks:
-            detail = f": {check['detail']}" if check["detail"] else ""
+            detail = self.words("colon") + check["detail"] if check["detail"] else ""
             self.page.told((self.name(check), "bold"), detail, indent=_IN, first="?")
         self.page.commands([want["command"] for want in question.wanted if want["command"]], _IN + 2)
 
@@ -230,21 +267,24 @@ class _Printer:
         page.heading(words("rest"))
         checks = self.view.by_status["pass"]
         if checks:
-            names = "; ".join(map(self.name, checks))
-            page.told(words("count-pass", count=len(checks)) + f": {names}.", indent=_IN, first="-")
+            names = words("semicolon").join(map(self.name, checks))
+            page.told(
+                words("count-pass", count=len(checks)) + words("colon") + names + words("stop"), indent=_IN, first="-"
+            )
         self.waived()
         skipped = len(self.view.by_status["not-applicable"])
         if skipped:
-            page.told(words("count-not-applicable", count=skipped) + ".", indent=_IN, first="-")
+            page.told(words("count-not-applicable", count=skipped) + words("stop"), indent=_IN, first="-")
         self.devices()
         for line in report["harmless"]:
             text, _ = clip(line["text"].strip(), 100)
             told = f"{words('harmless-line')}, {place(line)}: {text}"
-            page.told(told, (f" ({line['why']})", "dim"), indent=_IN, first="-")
+            page.told(told, (words("aside", what=line["why"]), "dim"), indent=_IN, first="-")
         for each in report["contradictions"]:
             cited = ", ".join(map(place, each["evidence"]))
             taken = words("resolved", how=each["resolved"])
-            page.told(f"{words('contradiction')}: {each['fact']} ({cited}). {taken}", indent=_IN, first="-")
+            told = words("colon").join((words("contradiction"), each["fact"])) + words("aside", what=cited)
+            page.told(told + words("sentences") + taken, indent=_IN, first="-")
         for note in report["notes"]:
             page.told(note, indent=_IN, first="-")
 
@@ -252,20 +292,23 @@ class _Printer:
         """The failures that somebody answers for, with who and why."""
         checks = self.view.by_status["waived"]
         if checks:
-            names = "; ".join(self.name(check) for check in checks if "waiver" not in check)
-            told = self.words("count-waived", count=len(checks)) + ": " + (names + "." if names else "")
+            names = self.words("semicolon").join(self.name(check) for check in checks if "waiver" not in check)
+            told = self.words("count-waived", count=len(checks)) + self.words("colon")
+            told += names + self.words("stop") if names else ""
             self.page.told(told, indent=_IN, first="-")
         for check in checks:
             if "waiver" in check:
                 told = self.words("waived", **check["waiver"])
-                self.page.told((self.name(check), "bold"), f": {told}", indent=_IN + 4, first=" " * (_IN + 2) + "~")
+                self.page.told(
+                    (self.name(check), "bold"), self.words("colon") + told, indent=_IN + 4, first=" " * (_IN + 2) + "~"
+                )
 
     def devices(self) -> None:
         """A line for each device that might be passed on next."""
         others = self.view.candidates
         groups = by_reason(others[:_OTHERS])
         if groups:
-            self.page.told(self.words("others") + ":", indent=_IN, first="-")
+            self.page.told((self.words("others") + self.words("colon")).rstrip(), indent=_IN, first="-")
         for because, rows in groups:
             for row in rows:
                 self.device(row, "" if because else row["because"])
@@ -273,31 +316,11 @@ class _Printer:
                 self.page.told(self.words("of-these", because=because), indent=_IN + 4)
         hidden = len(self.view.others) - min(len(others), _OTHERS)
         if hidden:
-            self.page.told(self.words("devices-more", count=hidden) + ".", indent=_IN, first="-")
+            self.page.told(self.words("devices-more", count=hidden) + self.words("stop"), indent=_IN, first="-")
 
     def device(self, row: Device, because: str) -> None:
         facts = [row["name"] or row["ids"] or "", row["driver"] or ""]
         if row["group"] is not None:
             facts.append(self.words("group-short", group=row["group"]))
-        told = ", ".join(filter(None, facts)) + (f": {because}" if because else "")
+        told = ", ".join(filter(None, facts)) + (self.words("colon") + because if because else "")
         self.page.prose((self.short(row["address"]), "cyan"), f"  {told}", indent=_IN + 2)
-
-
-def _to_verify(view: View) -> list[str]:
-    """All commands that show success, but for those that are a step of their own at the end."""
-    told = {command for each in view.closing for command in each.step["commands"]}
-    commands = dict.fromkeys(command for each in view.steps for command in each.step["verify"])
-    return [command for command in commands if command not in told]
-
-
-_REBUILDS = ("bootloader", "initramfs", "reboot")
-
-
-def _to_undo(steps: tuple[Numbered, ...]) -> list[str]:
-    """All commands that undo the plan: first what puts files back, the last step first, then the rebuilds.
-
-    What several steps end with is typed once, after all of them.
-    """
-    edits = [command for each in reversed(steps) if each.step["kind"] not in _REBUILDS for command in each.step["undo"]]
-    rebuilds = [command for each in steps if each.step["kind"] in _REBUILDS for command in each.step["undo"]]
-    return list(dict.fromkeys(reversed(edits + rebuilds)))[::-1]

@@ -15,6 +15,12 @@ ENGLISH = {
     "blocker": "blocker",
     "risk": "risk",
     "advice": "advice",
+    # What stands between words, at the end of a sentence and round an aside
+    "colon": ": ",
+    "semicolon": "; ",
+    "stop": ".",
+    "sentences": ". ",
+    "aside": " ({what})",
     "weak": "probably",
     # What was examined
     "title": "Can it be passed through?",
@@ -137,6 +143,18 @@ ENGLISH = {
     "compare-members": "{address} has other company in its IOMMU group: {before} > {after}",
     "compare-more": "{count} more device|{count} more devices",
     "not-judged": "not judged",
+    # A post for a forum
+    "cut": "Left out to stay within {limit} characters: {what}.",
+    "cut-rest": "notes",
+    "cut-harmless": "{count} harmless line|{count} harmless lines",
+    "cut-pass": "what passed",
+    "cut-unknown": "{count} open question|{count} open questions",
+    "cut-devices": "other devices",
+    "cut-evidence": "further lines of evidence",
+    "cut-undo": "how to verify and to undo",
+    "cut-examined": "what was examined",
+    "cut-plan": "{count} cause or step of the plan|{count} causes and steps of the plan",
+    "brackets": "In the code above, ［ stands for a bracket that a forum might take for a tag.",
     "private": "The report quotes lines of the input. Read it before you hand it on.",
 }
 

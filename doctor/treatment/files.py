@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from doctor.evidence.types import Evidence, Piece
-    from doctor.treatment.result import FileChange
+    from doctor.treatment.result import Action, FileChange
     from doctor.treatment.steps import Ask
 
 BACKUP = ".before-passdoctor"
@@ -45,6 +45,7 @@ class Draft:
         self.added: list[str] = []
         self.shown: list[str] = []
         self.told: list[str] = []
+        self.edits: list[Action] = []
         self.parts: list[Part] = []
         self.mode: str | None = None
 
@@ -61,9 +62,13 @@ class Draft:
         if text not in self.added and text not in self.lines:
             self.added.append(text)
 
-    def tell(self, words: str, shown: str | None = None) -> None:
-        """Say in words what to change; `shown` is the present line, which is only shown."""
+    def tell(self, words: str, shown: str | None = None, edit: Action | None = None) -> None:
+        """Say in words what to change; `shown` is the present line, which is only shown.
+
+        `edit` is the same for programs; without one, only a person can do it.
+        """
         self.told.append(words)
+        self.edits.append(edit or {"op": "by-hand", "text": safe.words(f"/{self.path}: {words}")})
         if shown is not None:
             self.shown.append(shown)
 
@@ -174,10 +179,38 @@ class Draft:
             made.append(f"printf '%s\\n' {safe.quote(self.added[0])} >> {path}")
         return made
 
+    def actions(self) -> list[Action]:
+        """What `commands` and the editor do, for programs; of several edits the last line comes first."""
+        path = "/" + self.path
+        if not self.named:
+            text = safe.words(say("; ").join([*self.told, *self.added]))
+            return [{"op": "by-hand", "text": text}]
+        if self.mode:
+            return [{"op": "write-file", "path": path, "mode": self.mode, "lines": list(self.added)}]
+        if self.emptied:
+            seen = [line for line in self.lines if line.strip() and not line.lstrip().startswith("#")]
+            return [{"op": "delete-file", "path": path, "lines": seen}]
+        made = [self._replacement(at) for at in sorted(self.replaced, reverse=True)]
+        made += self.edits
+        if self.added:
+            made.append({"op": "add-lines", "path": path, "lines": list(self.added)})
+        return made
+
+    def _replacement(self, at: int) -> Action:
+        """The action that puts new lines in place of what was seen at `at`."""
+        span, text = self.replaced[at]
+        before = self.lines[at : at + span]
+        after = [] if text is None else text.split("\n")
+        if not all(safe.displayable(line) and not safe.redacted(line) for line in before):
+            told = say("/{path}: put the new line in place of the old one by hand", path=self.path)
+            return {"op": "by-hand", "text": safe.words(told)}
+        where = at + 1 if self.state == WHOLE else 0
+        return {"op": "replace-lines", "path": "/" + self.path, "at": where, "before": before, "after": after}
+
     def undo(self) -> list[str]:
         """How to go back."""
         if not self.named:
-            return ["# put the lines back as they were"]
+            return ["# " + say("put the lines back as they were")]
         path = safe.quote("/" + self.path)
         if self.state == ABSENT:
             return [f"rm -f {path}"]

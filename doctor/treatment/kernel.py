@@ -9,15 +9,15 @@ from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
-from doctor.treatment.outcome import make_step, step_of, verify_of
-from doctor.treatment.words import Grammar, Wish, holds, key, rewrite
+from doctor.treatment.outcome import make_step, runs, step_of, verify_of
+from doctor.treatment.words import Grammar, Wish, holds, key, rewrite, value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from doctor.facts.boot import ConfigLine
     from doctor.treatment.platforms import HostFacts, Way
-    from doctor.treatment.result import Step
+    from doctor.treatment.result import Action, Step
     from doctor.treatment.steps import Ask
 
 
@@ -59,8 +59,10 @@ def kernel_steps(job: Job, way: Way) -> list[Step]:
         return _by_command(job, way, prefix)
     if style == "text":
         note = way.data.get("note", "")
-        text = f"{prefix}{_wanted(job)} ({way.data.get('title', way.loader)}). {note}"
-        return [make_step("kernel_parameter", text, job.asks, verify=job.verify(*job.words))]
+        title = way.data.get("title", way.loader)
+        text = say("{prefix}{wanted} ({title}). {note}", prefix=prefix, wanted=_wanted(job), title=title, note=note)
+        by_hand: Action = {"op": "by-hand", "text": safe.words(text)}
+        return [make_step("kernel_parameter", text, job.asks, verify=job.verify(*job.words), actions=[by_hand])]
     drafts = Drafts(job.facts.evidence)
     groups = _groups(job, way)
     for lines in groups:
@@ -124,6 +126,7 @@ def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
             draft.tell(
                 say("this goes {inside}, whose other words stay as they are on the host", inside=_inside(line)),
                 line.text,
+                _swap(way, line, words),
             )
         else:
             draft.replace(line.at, text if isinstance(text, str) else None, line.span)
@@ -159,6 +162,34 @@ def _rendered(line: ConfigLine, words: list[str], drop: bool) -> Any:
     return f"{before}{line.variable} {text}"
 
 
+def _swap(way: Way, line: ConfigLine, words: list[str]) -> Action | None:
+    """The edit of a line that is not written anew: which words go, which come; None if one is not plain."""
+    gone = [word for word in line.words if word not in words]
+    come = [word for word in words if word not in line.words]
+    if line.span > 1 or not all(map(_plain, (*gone, *come))) or not safe.fits("path", line.path):
+        return None
+    style = "keyword" if way.data.get("style") == "options" else str(way.data.get("style"))
+    name = line.variable or str(way.data.get("keyword") or "")
+    if style != "line" and not safe.fits("module", name):
+        return None
+    signed = [*("-" + word for word in gone), *("+" + word for word in come)]
+    return {"op": "edit-words", "path": "/" + line.path, "style": style, "name": name, "words": signed}
+
+
+def _wishes(wish: Wish, rules: Grammar) -> list[str]:
+    """The wish for a line that was not seen, as signed words: what goes, goes if it is there."""
+    signed: dict[str, None] = {}
+    for word in wish.adds:
+        if key(word) not in rules.accumulate:
+            signed[f"~{word.partition('=')[0]}=*"] = None
+        for pair in rules.opposites.get(key(word), ()):
+            if value(word) in pair:
+                signed.update((f"~{word.partition('=')[0]}={other}", None) for other in pair if other != value(word))
+    for word in wish.removes:
+        signed[f"~{word}" if "=" in word else f"~{word}=*"] = None
+    return [*signed, *("+" + word for word in wish.adds)]
+
+
 def _inside(line: ConfigLine) -> str:
     """Where the change goes, for a line that is not written anew."""
     if line.variable and safe.fits("module", line.variable):
@@ -178,10 +209,12 @@ def _unseen(job: Job, way: Way, drafts: Drafts) -> None:
     draft = drafts.at(path)
     missing = str(way.data.get("missing") or "")
     verb = say("this goes") if job.wish.adds else say("it stands")
+    told = say("{verb} {where} (the present line was not seen). {missing}", verb=verb, where=where, missing=missing)
+    style = "keyword" if way.data.get("style") == "options" else str(way.data.get("style"))
+    signed = _wishes(job.wish, job.rules)
     draft.tell(
-        say("{verb} {where} (the present line was not seen). {missing}", verb=verb, where=where, missing=missing)
-        .strip()
-        .rstrip(".")
+        told.strip().rstrip(".。"),
+        edit={"op": "edit-words", "path": "/" + path, "style": style, "name": str(variable or ""), "words": signed},
     )
     said = [(say("add {word}", word=word), asks, word) for word, asks in job.wish.adds.items()]
     said += [(say("remove {word} if it is there", word=word), asks, word) for word, asks in job.wish.removes.items()]
@@ -229,24 +262,40 @@ def _plain(word: str) -> bool:
 def _by_command(job: Job, way: Way, prefix: str) -> list[Step]:
     """The command that changes every entry; nothing if the configured words already are as wanted."""
     configured = job.facts.boot.configured
-    if configured.known and configured.value.complete and not configured.weak:
+    seen = configured.known and configured.value.complete and not configured.weak
+    if seen:
         old = list(configured.value)
         new = rewrite([old], 0, job.wish, job.rules)[0]
         if new == old:
             return []
-        # Such tools replace every value of a key that is added, so all of its values are given at once.
-        keys = {key(word) for word in new if word not in old}
+        adds, removes = _changes(way, old, new)
+        command, undo = _command(way.data, adds, removes), _command(way.data, *_changes(way, new, old))
+    else:
+        adds, removes = (safe.sift("parameter", words)[0] for words in (job.wish.adds, job.wish.removes))
+        command = _command(way.data, adds, removes)
+        # What goes only if it is there may not have been there: it is not put back unseen.
+        undo = _command(way.data, [], adds) if adds else ""
+    note = say(". {note}", note=way.data["note"]) if way.data.get("note") else ""
+    summary = say("{prefix}{wanted}, in every boot entry{note}", prefix=prefix, wanted=_wanted(job), note=note)
+    verify = job.verify(*adds, *removes)
+    back = [undo] if undo else []
+    done = runs([command], back)
+    return [make_step("kernel_parameter", summary, job.asks, [command], undo=back, verify=verify, actions=done)]
+
+
+def _changes(way: Way, old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """What the tool has to add and to remove for the words to be `new`.
+
+    A tool that `replaces` takes every value of a name away when one is added: all of them are given at once then.
+    """
+    keys = {key(word) for word in new if word not in old}
+    if way.data.get("replaces", True):
         adds = [word for word in new if key(word) in keys]
         removes = [word for word in old if word not in new and key(word) not in keys]
     else:
-        adds, removes = list(job.wish.adds), list(job.wish.removes)
-    adds, removes = safe.sift("parameter", adds)[0], safe.sift("parameter", removes)[0]
-    command = _command(way.data, adds, removes)
-    undo = _command(way.data, removes, adds)
-    note = f". {way.data['note']}" if way.data.get("note") else ""
-    summary = say("{prefix}{wanted}, in every boot entry{note}", prefix=prefix, wanted=_wanted(job), note=note)
-    verify = job.verify(*adds, *removes)
-    return [make_step("kernel_parameter", summary, job.asks, [command], undo=[undo], verify=verify)]
+        adds = [word for word in new if word not in old]
+        removes = [word for word in old if word not in new]
+    return safe.sift("parameter", adds)[0], safe.sift("parameter", removes)[0]
 
 
 def _command(data: Mapping[str, Any], adds: list[str], removes: list[str]) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from doctor.facts.modprobe import Entry, Load
     from doctor.treatment.platforms import HostFacts, Ways
-    from doctor.treatment.result import Step
+    from doctor.treatment.result import Action, Step
     from doctor.treatment.steps import Ask
 
 _PLACES = "/etc/modules /etc/modules-load.d /etc/initramfs-tools/modules /etc/mkinitcpio.conf /etc/dracut.conf.d"
@@ -46,7 +46,7 @@ class Desk(NamedTuple):
     def tell(self, kind: str, asks: Sequence[Ask], text: str, *commands: str) -> None:
         """A step in words."""
         immutable = self.ways.data.get("immutable")
-        summary = f"{text}. {immutable}" if immutable else text
+        summary = say("{first}. {more}", first=text, more=immutable) if immutable else text
         self.steps.append(make_step(kind, summary, asks, [] if immutable else commands))
 
     def sift(self, kind: str, values: Iterable[Any], ask: Ask) -> list[str]:
@@ -79,10 +79,10 @@ def load_modules(desk: Desk, ask: Ask, early: bool = False) -> None:
     body = ask.body if isinstance(ask.body, (list, tuple)) else [ask.body]
     names = desk.sift("module", body, ask)
     missing = [name for name in names if not _listed(desk, name, "initramfs" if early else "boot")]
-    if not missing:
-        return
     if early:
         _load_early(desk, ask, missing)
+        return
+    if not missing:
         return
     draft = desk.drafts.at(_list_in_use(desk) or str(desk.ways.data.get("modules_file")))
     for name in missing:
@@ -104,25 +104,31 @@ def _list_in_use(desk: Desk) -> str | None:
 
 
 def _load_early(desk: Desk, ask: Ask, names: list[str]) -> None:
-    """Have modules loaded from the initramfs, in the way of its tool."""
+    """Have modules loaded from the initramfs, in the way of its tool, and what that needs beside them."""
     early = desk.ways.tool_data.get("early")
     if not early:
-        desk.tell(
-            "load_modules",
-            [ask],
-            say("Have {names} loaded from the initramfs, by its own tool", names=", ".join(names)),
-        )
+        if names:
+            said = say("Have {names} loaded from the initramfs, by its own tool", names=", ".join(names))
+            desk.tell("load_modules", [ask], said)
         return
     draft = desk.drafts.at(str(early["file"]))
-    summary = say("load {names} from the initramfs, before the drivers of the host", names=", ".join(names))
+    beside = [str(line) for line in early.get("beside", ()) if line not in draft.lines]
+    if not (names or beside):
+        return
+    if names:
+        summary = say("load {names} from the initramfs, before the drivers of the host", names=", ".join(names))
+    else:
+        summary = say("have the initramfs hold what they need")
     draft.parts.append(Part("load_modules", summary, ask))
-    if early["style"] == "lines":
+    if names and early["style"] == "lines":
         for name in names:
             draft.add(name)
-    elif early["style"] == "variable":
+    elif names and early["style"] == "variable":
         draft.add(f'{early["variable"]}+=" {" ".join(names)} "')
-    else:
+    elif names:
         _into_array(draft, str(early["variable"]), names)
+    for line in beside:
+        draft.add(line)
 
 
 def _into_array(draft: Draft, variable: str, names: list[str]) -> None:
@@ -137,15 +143,21 @@ def _into_array(draft: Draft, variable: str, names: list[str]) -> None:
             new = [*names, *(word for word in words if plain(word) not in map(plain, names))]
             draft.replace(at, f"{found.group(1)}{found.group(2)}{' '.join(new)}{found.group(4)}{found.group(5)}")
         else:
-            draft.tell(say("put {names} first into {variable}", names=" ".join(names), variable=variable), text)
+            told = say("put {names} first into {variable}", names=" ".join(names), variable=variable)
+            draft.tell(told, text, _array_edit(draft, variable, names))
         return
-    draft.tell(
-        say(
-            "put {names} first into {variable}=(…), whose present line was not seen",
-            names=" ".join(names),
-            variable=variable,
-        )
+    told = say(
+        "put {names} first into {variable}=(…), whose present line was not seen",
+        names=" ".join(names),
+        variable=variable,
     )
+    draft.tell(told, edit=_array_edit(draft, variable, names))
+
+
+def _array_edit(draft: Draft, variable: str, names: list[str]) -> Action:
+    """The same for programs."""
+    words = ["^" + name for name in names]
+    return {"op": "edit-words", "path": "/" + draft.path, "style": "array", "name": variable, "words": words}
 
 
 def unload_modules(desk: Desk, ask: Ask) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from doctor.say import say
+from doctor.say import say, sentences
 from doctor.treatment import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from doctor.treatment.files import Draft
-    from doctor.treatment.result import FileChange, Step
+    from doctor.treatment.result import Action, FileChange, Step
     from doctor.treatment.steps import Ask
 
 
@@ -27,6 +27,7 @@ def make_step(
     reboot: bool = False,
     note: str | None = None,
     change: bool = True,
+    actions: Sequence[Action] = (),
 ) -> Step:
     """A step; it is optional if everybody who asks for it calls it so.
 
@@ -40,16 +41,25 @@ def make_step(
     return {
         "kind": kind,
         "summary": safe.words(summary[:1].upper() + summary[1:]),
-        "note": safe.words(" ".join(notes)) if notes else None,
+        "note": safe.words(sentences(notes)) if notes else None,
         "why": list(dict.fromkeys(ask.check for ask in held)),
         "commands": list(commands),
         "files": list(files),
         "reboot": reboot,
         "optional": bool(held) and all(ask.optional for ask in held),
-        "risk": safe.words(" ".join(dict.fromkeys(risks))) if risks else None,
+        "risk": safe.words(sentences(dict.fromkeys(risks))) if risks else None,
         "undo": list(undo),
         "verify": list(dict.fromkeys(verify)),
+        "actions": list(actions),
     }
+
+
+def runs(commands: Sequence[str], undo: Sequence[str] = ()) -> list[Action]:
+    """The actions of commands that are typed as they stand; `undo` takes the last of them back."""
+    found: list[Action] = [{"op": "run", "command": command, "undo": []} for command in commands]
+    if found:
+        found[-1]["undo"] = list(undo)
+    return found
 
 
 def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
@@ -67,13 +77,16 @@ def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
         for text, held in askers.items()
     ]
     told = list(dict.fromkeys([*said, *draft.told]))
-    summary = "; ".join(told)
+    summary = say("; ").join(told)
     kind = draft.parts[0].kind if draft.parts else "file"
     verify = [command for part in draft.parts for command in part.verify]
     immutable = data.get("immutable")
     if immutable:
         lines = "; ".join(draft.added)
-        return make_step(kind, f"{prefix}{summary}. {immutable}: {lines}", asks, verify=verify)
+        told_only = prefix + say("{first}. {more}", first=summary, more=f"{immutable}{say(': ')}{lines}")
+        return make_step(
+            kind, told_only, asks, verify=verify, actions=[{"op": "by-hand", "text": safe.words(told_only)}]
+        )
     change = draft.change()
     if draft.emptied:
         summary = say(
@@ -85,7 +98,8 @@ def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
         summary = some if len(told) < 2 else say("in {path}: {summary}", summary=summary, path=path)
     commands = draft.commands(str(data.get("editor", "nano")))
     summary = prefix + summary
-    return make_step(kind, summary, asks, commands, [change], draft.undo(), verify, note=draft.how)
+    actions = draft.actions()
+    return make_step(kind, summary, asks, commands, [change], draft.undo(), verify, note=draft.how, actions=actions)
 
 
 def by_firmware(given: Any, uefi: bool | None) -> list[str]:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from doctor.say import say
-from doctor.treatment import modules, others, safe
+from doctor.say import say, sentences
+from doctor.treatment import lines, modules, others, safe
+from doctor.treatment.danger import warn
 from doctor.treatment.files import Drafts
 from doctor.treatment.kernel import Job, kernel_steps, misplaced
 from doctor.treatment.modules import Desk
-from doctor.treatment.outcome import by_firmware, make_step, step_of
+from doctor.treatment.outcome import by_firmware, make_step, runs, step_of
 from doctor.treatment.platforms import HostFacts, Ways, choose
+from doctor.treatment.proofs import untried
+from doctor.treatment.restart import restart
 from doctor.treatment.steps import asks_of, gather, ranks, settled
 from doctor.treatment.words import grammar, key, merge, value
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from doctor.diagnosis.finding import Cause, Finding
+    from doctor.treatment.platforms import Way
     from doctor.treatment.result import Plan, Remedy, Step
     from doctor.treatment.steps import Ask
 
@@ -42,10 +46,18 @@ _BOOTED = frozenset(
 
 
 def make_plan(
-    findings: Sequence[Finding], causes: Sequence[Cause], facts: HostFacts, platforms: Mapping[str, Any]
+    findings: Sequence[Finding],
+    causes: Sequence[Cause],
+    facts: HostFacts,
+    platforms: Mapping[str, Any],
+    optional: bool = True,
 ) -> Plan:
-    """One plan from the remedies of every failed finding; the order of `causes` settles contradictions."""
-    return _plan(gather(findings, causes), facts, platforms, ranks(findings, causes))
+    """One plan from the remedies of every failed finding; the order of `causes` settles contradictions.
+
+    Without `optional`, what nobody needs is left out.
+    """
+    asks = [ask for ask in gather(findings, causes) if optional or not ask.optional]
+    return _plan(asks, facts, platforms, ranks(findings, causes))
 
 
 def remedies_for(finding: Finding, facts: HostFacts, platforms: Mapping[str, Any]) -> list[Remedy]:
@@ -70,9 +82,9 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any], rank:
     asks = _modules(desk, asks)
     job = _job(asks, desk, platforms)
     steps = _steps(asks, desk, job, platforms, rank)
-    if _of(asks, "person") and any(step["kind"] == "bind_addresses" for step in steps):
+    if _of(asks, "move_device") and any(step["kind"] == "bind_addresses" for step in steps):
         notes.append(say("Moving a card changes addresses: examine the host again before you bind by address."))
-    all_notes = [*ways.notes, *notes, *job.wish.notes, *misplaced(job)] if asks else []
+    all_notes = [*ways.notes, *untried(ways, steps), *notes, *job.wish.notes, *misplaced(job)] if asks else []
     # What the plan could not know matters only where it names files or commands of the platform.
     told = any(step["files"] or step["kind"] in _PLATFORMS_OWN for step in steps)
     return {
@@ -81,6 +93,7 @@ def _plan(asks: list[Ask], facts: HostFacts, platforms: Mapping[str, Any], rank:
         "notes": [safe.words(note) for note in dict.fromkeys(all_notes)] if told else [],
         "steps": steps,
         "reboots": sum(step["reboot"] for step in steps),
+        "dangers": warn(steps, facts),
     }
 
 
@@ -96,18 +109,18 @@ def _steps(asks: list[Ask], desk: Desk, job: Job, platforms: Mapping[str, Any], 
     """All steps: edits by cause, then what brings them into effect, and how to verify."""
     facts, ways, drafts = desk.facts, desk.ways, desk.drafts
     edits, updates = _boot(job, ways, asks)
-    blocks = [[others.person_step(ask)] for ask in _of(asks, "person")]
+    hands = [ask for kind in ("person", "move_device", "other_hardware") for ask in _of(asks, kind)]
+    blocks = [[step] for ask in hands if (step := others.by_hand_step(ask, facts))]
     blocks += [[step_of(draft, ways.data)] for draft in drafts]
     blocks += [[step] for step in desk.steps]
     blocks += [edits]
     blocks += [[step] for ask in _of(asks, "vm_config") if (step := others.vm_step(ask, ways))]
     blocks += [[step] for ask in _of(asks, "run") if (step := others.run_step(ask))]
     steps = _in_order(blocks, rank) + updates
-    steps += _initramfs(ways, drafts, updates)
+    steps += _initramfs(ways, drafts, updates, _in_place(asks, drafts, steps))
     needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED]
-    firmware = platforms.get("firmware", {})
-    visit = others.firmware_step(_of(asks, "firmware"), facts, ways, firmware, needs)
-    steps += [visit] if visit else _reboot(ways, needs)
+    settings, cycles = _of(asks, "firmware"), _of(asks, "power_cycle")
+    steps += restart(settings, cycles, facts, ways, platforms.get("firmware", {}), needs)
     return steps + _verification(steps, rank)
 
 
@@ -175,6 +188,10 @@ def _modules(desk: Desk, asks: list[Ask]) -> list[Ask]:
             modules.load_modules(desk, ask)
         elif ask.kind == "unload_modules":
             modules.unload_modules(desk, ask)
+        elif ask.kind == "blacklist":
+            lines.blacklist(desk, ask)
+        elif ask.kind == "remove_line":
+            lines.remove_line(desk, ask)
     return more + asks
 
 
@@ -204,7 +221,7 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]
     edits: list[Step] = []
     updates: list[Step] = []
     for way in ways.loaders:
-        made = kernel_steps(job, way)
+        made = [_where(way, step) for step in kernel_steps(job, way)]
         edits += made
         mine = {check for step in made for check in step["why"]}
         askers = [*(ask for ask in job.asks if not made or ask.check in mine), *applied]
@@ -218,12 +235,15 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]
             title=way.data.get("title", way.loader),
             present=present,
         )
-        text += f". {way.data['note']}" if told else ""
-        why = " ".join(ask.why for ask in applied if ask.why) if made else None
+        text += say(". {note}", note=way.data["note"]) if told else ""
+        why = sentences(ask.why for ask in applied if ask.why) if made else None
         verify = job.verify()
         if apply or not made:
-            step = make_step("bootloader", text, askers, apply, undo=apply, verify=verify, note=why, change=not made)
-            updates.append(step)
+            done = runs(apply, apply)
+            step = make_step(
+                "bootloader", text, askers, apply, undo=apply, verify=verify, note=why, change=not made, actions=done
+            )
+            updates.append(_where(way, step))
     if len(ways.loaders) > 1:
         steps = edits or updates
         mine = {check for step in steps for check in step["why"]}
@@ -233,29 +253,50 @@ def _boot(job: Job, ways: Ways, asks: list[Ask]) -> tuple[list[Step], list[Step]
     return edits, updates
 
 
-def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step]) -> list[Step]:
-    """One rebuild, if a file that the initramfs holds is changed; none if the loader's update does it."""
+def _where(way: Way, step: Step) -> Step:
+    """The step of a loader that may not be the host's: its actions are done where the test of it succeeds."""
+    if way.when is None:
+        return step
+    if way.test is None:
+        step["actions"] = [{"op": "by-hand", "text": step["summary"]}]
+    for action in step["actions"]:
+        if way.test is not None and action["op"] != "by-hand":
+            action["test"] = way.test
+    return step
+
+
+def _in_place(asks: list[Ask], drafts: Drafts, steps: list[Step]) -> list[Ask]:
+    """The asks for a binding that is configured already, and yet not in effect: no step serves them."""
+    served = {part.ask.check for draft in drafts for part in draft.parts}
+    served.update(check for step in steps for check in step["why"])
+    kinds = ("bind_ids", "bind_addresses", "softdep")
+    return [ask for ask in asks if ask.kind in kinds and ask.check not in served]
+
+
+def _initramfs(ways: Ways, drafts: Drafts, boot_steps: list[Step], idle: list[Ask]) -> list[Step]:
+    """One rebuild, if a file that the initramfs holds is changed; none if the loader's update does it.
+
+    `idle` asks for a binding that the files have already: what the initramfs holds of them may be older.
+    """
     reads = tuple(ways.tool_data.get("reads", ("etc/modprobe.d/",)))
     touched = [draft for draft in drafts if draft.path.startswith(reads)]
-    if not touched or (ways.data.get("immutable") and not ways.data.get("rebuild")):
+    if not (touched or idle) or (ways.data.get("immutable") and not ways.data.get("rebuild")):
         return []
     own = ways.loaders[0].data.get("rebuild") if len(ways.loaders) == 1 else None
     commands = list(own or ways.data.get("rebuild") or ways.tool_data.get("rebuild", ()))
     applied = [command for step in boot_steps for command in step["commands"]]
     if commands and all(command in applied for command in commands):
         return []
-    asks = [part.ask for draft in touched for part in draft.parts]
+    asks = [*(part.ask for draft in touched for part in draft.parts), *idle]
     unknown = ways.data.get("rebuild_unknown", say("Build the initramfs again, by this system's own tool"))
     text = say("Rebuild the initramfs, which holds copies of these files") if commands else str(unknown)
+    if commands and not touched:
+        text = say("Rebuild the initramfs: the files are right already, and it may hold older copies of them")
     note = ways.tool_data.get("note")
     undo = list(commands)
-    summary = f"{text}. {note}" if note and commands else text
-    return [make_step("initramfs", summary, asks, commands, undo=undo, change=False)]
-
-
-def _reboot(ways: Ways, needs: list[Step]) -> list[Step]:
-    """One reboot, if anything takes effect by it only."""
-    return [others.reboot_step("reboot", say("Reboot once"), ways.data.get("reboot", ()), (), needs)] if needs else []
+    summary = say("{first}. {more}", first=text, more=note) if note and commands else text
+    done = runs(commands, commands) or [{"op": "by-hand", "text": safe.words(text)}]
+    return [make_step("initramfs", summary, asks, commands, undo=undo, change=False, actions=done)]
 
 
 def _in_order(blocks: Sequence[list[Step]], rank: Mapping[str, int]) -> list[Step]:

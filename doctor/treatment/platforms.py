@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from doctor.record import NamedTuple
 from doctor.say import say
+from doctor.treatment.proofs import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from doctor.evidence.types import Evidence
     from doctor.facts.boot import Boot
+    from doctor.facts.fact import Fact
+    from doctor.facts.firmware import Firmware
     from doctor.facts.modprobe import Modprobe
     from doctor.facts.modules import Modules
+    from doctor.facts.pci import Pci
     from doctor.facts.platform import Platform
 
 FALLBACK = "generic"
@@ -37,15 +41,25 @@ class HostFacts(Protocol):
     @property
     def modules(self) -> Modules: ...
     @property
+    def firmware(self) -> Firmware: ...
+    @property
+    def pci(self) -> Pci: ...
+    @property
+    def needs(self) -> Fact: ...
+    @property
     def evidence(self) -> Evidence: ...
 
 
 class Way(NamedTuple):
-    """How one loader is configured on the platform; `when` names the case if the loader is not known."""
+    """How one loader is configured on the platform.
+
+    If the loader is not known, `when` names the case in words, and `test` as a command that succeeds then.
+    """
 
     loader: str
     data: Mapping[str, Any]
     when: str | None
+    test: str | None = None
 
 
 class Ways(NamedTuple):
@@ -84,13 +98,18 @@ def resolve(platforms: Mapping[str, Any], stem: str) -> dict[str, Any]:
         name = platforms[name].get("extends")
     found: dict[str, Any] = {}
     for one in reversed(chain):
-        found = _merge(found, {key: value for key, value in one.items() if key != "extends"})
+        found = _merge(found, {key: value for key, value in one.items() if key != "extends"}, whole=True)
     return found
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`above` laid over `below`: mappings merge, everything else replaces."""
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any], whole: bool = False) -> dict[str, Any]:
+    """`above` laid over `below`: mappings merge, everything else replaces. `whole`: they are files.
+
+    What is changed here was not proven there.
+    """
     merged = dict(below)
+    if "proofs" in below and not inherited(below, above, whole):
+        del merged["proofs"]
     for key, value in above.items():
         before = merged.get(key)
         merged[key] = _merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
@@ -106,12 +125,6 @@ def choose(platforms: Mapping[str, Any], facts: HostFacts) -> Ways:
     loaders, tell = _loaders(data, facts.boot, notes)
     tool = _tool(data, facts.evidence)
     told = stem != FALLBACK and facts.platform.distribution.known and not facts.platform.distribution.weak
-    proven = data.get("proof") == "run" and all(way.data.get("proof", "run") == "run" for way in loaders)
-    if stem != FALLBACK and not proven:
-        title = data.get("title", stem)
-        notes.append(
-            say("These commands follow {title}'s documentation; they were not tried on this host.", title=title)
-        )
     return Ways(stem, data, tuple(loaders), tuple(tell), tool, told and len(loaders) == 1, tuple(notes))
 
 
@@ -175,7 +188,9 @@ def _loaders(data: Mapping[str, Any], boot: Boot, notes: list[str]) -> tuple[lis
         )
         return [Way(assume, known[assume], None)], []
     both = data.get("both") or {}
-    ways = [Way(one["loader"], known.get(one["loader"], {}), one["when"]) for one in both.get("ways", ())]
+    ways = [
+        Way(one["loader"], known.get(one["loader"], {}), one["when"], one.get("test")) for one in both.get("ways", ())
+    ]
     notes.append(say("The evidence does not tell the boot loader, so the plan gives each way and how to tell."))
     return ways, list(both.get("tell", ()))
 

@@ -30,10 +30,52 @@ class Remedy(TypedDict):
     files: list[FileChange]
 
 
+class _Op(TypedDict):
+    """What an action always has."""
+
+    op: str
+
+
+class Action(_Op, total=False):
+    """One thing that a step does, for programs. The keys beside `op` are those that it needs.
+
+    replace-lines: the lines `before`, together in the file `path` (first at line `at`, 0 if that is not known), become
+        `after`;
+    add-lines: what is not there of `lines` goes to the end of `path`, which is made if need be;
+    write-file: `lines` are all of `path`, whose mode is `mode`;
+    delete-file: `path` goes, which holds nothing but `lines`, blank lines and comments;
+    edit-words: in the line of `path` (a pattern for several files) that holds parameters, found by `style` and `name`:
+        `words`, each with a sign: - goes, ~ goes if it is there (~NAME=* is each of that name), + comes at the end,
+        ^ at the front;
+    set-vm-key: `key` of the guest `vm` becomes `value`, or goes if there is none;
+    run: the shell's `command`, and `undo`, the commands that take it back;
+    by-hand: what only a person can do, `text`.
+    With `test` beside it, only where that command succeeds on the host.
+    """
+
+    path: str
+    at: int
+    before: list[str]
+    after: list[str]
+    lines: list[str]
+    mode: str
+    style: str
+    name: str
+    words: list[str]
+    vm: str
+    key: str
+    value: str | None
+    command: str
+    undo: list[str]
+    text: str
+    test: str
+
+
 class Step(TypedDict):
     """A step of the plan, in the order in which it is to be done.
 
-    `why` holds the ids of the checks; `note` what a person should know before the step, in words.
+    `why` holds the ids of the checks; `note` what a person should know before the step, in words; `actions` the same
+    as `commands` and `files`, for programs.
     """
 
     kind: str
@@ -47,13 +89,18 @@ class Step(TypedDict):
     risk: str | None
     undo: list[str]
     verify: list[str]
+    actions: list[Action]
 
 
 class Plan(TypedDict):
-    """All remedies merged: one edit a file, one initramfs rebuild, one reboot."""
+    """All remedies merged: one edit a file, one initramfs rebuild, one reboot.
+
+    `dangers`: what of its own the host would lose, a sentence each.
+    """
 
     platform: str
     assured: bool
     notes: list[str]
     steps: list[Step]
     reboots: int
+    dangers: list[str]

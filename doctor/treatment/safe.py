@@ -38,7 +38,8 @@ _INVISIBLE = later(
 )
 # The collector's stand-ins, in doctor/collect/redact.py: recognisable by its own promise.
 _STAND_IN = later(
-    r"facade|FA7D-|(?:host|user)-[0-9a-f]{6}|REDACTED|SN-[0-9A-F]{6}|02:fa:ce:|198\.1[89]\.|2001:db8:|\.2000-01\.example",
+    r"facade|FA7D-|(?:host|user|net|vm|note|snapshot|tag|smbios|path|ssid|mail|map)-[0-9a-f]{6}|(?:vol|label)_[0-9a-f]{6}"
+    r"|REDACTED|SN-[0-9A-F]{6}|02[:-]?fa[:-]?ce|fa[:-]ca[:-]de|198\.1[89]\.|2001:db8:|\.2000-01\.example",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -94,12 +95,21 @@ def here_document(path: str, lines: Sequence[str], append: bool = False) -> str:
     EOF
     EOF_
     """
+    return "\n".join(here_lines(f"cat {'>>' if append else '>'} {quote(path)}", lines))
+
+
+def here_lines(command: str, lines: Sequence[str]) -> list[str]:
+    """The lines of `command` with `lines` as its standard input; nothing in them means anything to the shell.
+
+    >>> here_lines("cat", ["$(id)"])
+    ["cat <<'EOF'", '$(id)', 'EOF']
+    """
     if not all(map(displayable, lines)):
         raise UnsafeTemplateError(f"not one visible line each: {lines!r}")
     mark = "EOF"
     while mark in lines:
         mark += "_"
-    return "\n".join([f"cat {'>>' if append else '>'} {quote(path)} <<'{mark}'", *lines, mark])
+    return [f"{command} <<'{mark}'", *lines, mark]
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -12,11 +12,17 @@ module_option: {module: M, set: {option: value}, remove: [options]}
 softdep: {drivers: [host drivers], before: vfio-pci}
 bind_ids: {ids: [vvvv:dddd…], drivers: [host drivers]}          vfio-pci takes every card of these ids
 bind_addresses: {addresses: [full BDF…], drivers: [host drivers]}  vfio-pci takes these functions only
+blacklist: {modules: [names]}     not loaded for a device that they know; in the platform's file of modprobe.d
+remove_line: {directive: blacklist | install | options | softdep, modules: [names]}
+    takes out every line of modprobe.d with that directive for one of the modules, wherever it stands.
 firmware: {settings: [keys of rules/platforms/firmware.yaml]}
+power_cycle: true                 off at the mains and on again, not only a restart; becomes the plan's one restart
+move_device: {devices: [full BDF…]}   to another slot; facts name the free ports that isolate
+other_hardware: "text"            what other device, card or board is needed
 vm_config: {vm: ID, set: {key: value}, remove: [keys]}
 apply_boot_config: true           bring the configured command line into effect (rebuild and reboot)
 run: {commands: [literal shell commands that contain no evidence]}
-person: "text"                    what only a person can do (move the card to another slot, …)
+person: "text"                    what only a person can do, and none of the kinds above says
 """
 
 from __future__ import annotations
@@ -39,12 +45,20 @@ KINDS = (
     "softdep",
     "bind_ids",
     "bind_addresses",
+    "blacklist",
+    "remove_line",
     "firmware",
+    "power_cycle",
+    "move_device",
+    "other_hardware",
     "vm_config",
     "apply_boot_config",
     "run",
     "person",
 )
+
+# What no program can do: such steps are told, and nothing proves them but the next examination.
+BY_HAND = ("firmware", "power_cycle", "move_device", "other_hardware", "person")
 
 
 class Ask(NamedTuple):

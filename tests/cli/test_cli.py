@@ -169,7 +169,10 @@ def test_several_formats_in_one_run(paste: Any, tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("r.html", "<!doctype"), ("r.HTM", "<!doctype"), ("r.json", "{"), ("r.txt", ""), ("r", "")],
+    [
+        *[("r.html", "<!doctype"), ("r.HTM", "<!doctype"), ("r.json", "{"), ("r.txt", ""), ("r", "")],
+        *[("r.md", "**ready**"), ("r.markdown", "**ready**"), ("r.bbcode", "[b]ready[/b]")],
+    ],
 )
 def test_a_files_ending_tells_the_format(name: str, begins: str, paste: Any, tmp_path: Path) -> None:
     assert main(["check", paste(READY), "-o", str(tmp_path / name)]) == 0
@@ -177,6 +180,55 @@ def test_a_files_ending_tells_the_format(name: str, begins: str, paste: Any, tmp
     assert written.lower().startswith(begins)
     assert written
     assert begins or not written.startswith(("{", "<"))
+
+
+@pytest.mark.parametrize("option", ["--quiet", "-q"])
+@pytest.mark.parametrize(("text", "code", "begins"), [(READY, 0, "READY: "), (FAILING, 1, "NOT READY: ")])
+def test_quiet_is_one_line(
+    option: str, text: str, code: int, begins: str, paste: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", paste(text), option]) == code
+    said = capsys.readouterr()
+    assert said.out.startswith(begins)
+    assert said.out.count("\n") == 1
+    assert said.err == ""
+
+
+def test_quiet_beside_files(paste: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "r.json"
+    assert main(["check", paste(READY), "-q", "-o", str(page)]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+    assert json.loads(page.read_bytes())["summary"]["verdict"] == "ready"
+    assert main(["check", paste(READY), "-q", "--format", "json"]) == 2
+    one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("form", ["markdown", "bbcode"])
+def test_a_longest_length(form: str, paste: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", paste(FAILING), "--format", form, "--max-length", "600"]) == 1
+    said = capsys.readouterr().out
+    assert len(said) <= 600
+    assert "Left out to stay within 600 characters" in said
+
+
+def test_a_longest_length_needs_a_format_that_takes_it(paste: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", paste(READY), "--max-length", "600"]) == 2
+    one_line(capsys.readouterr().err)
+    for wrong in ("499", "-1", "many", "١٠٠٠", "9" * 5000):
+        with pytest.raises(SystemExit) as caught:
+            main(["check", paste(READY), "--format", "markdown", "--max-length", wrong])
+        assert caught.value.code == 2
+
+
+def test_a_file_has_no_colours(
+    paste: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["check", paste(READY), "-o", str(tmp_path / "r.txt"), "--format", "terminal"]) == 0
+    assert "\x1b[" in capsys.readouterr().out
+    assert "\x1b" not in (tmp_path / "r.txt").read_text("utf-8")
 
 
 def test_a_format_beats_the_ending(paste: Any, tmp_path: Path) -> None:
@@ -377,6 +429,17 @@ def test_a_reader_that_goes_away_is_no_error(paste: Any) -> None:
         error = process.stderr.read()
     assert error == b""
     assert process.returncode in (0, 1, 3)
+
+
+@pytest.mark.parametrize("arguments", [("explain", "iommu-active"), ("rules", "list"), ("rules", "profiles")])
+def test_no_other_command_minds_a_reader_that_went_away(arguments: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(
+            [sys.executable, "-m", "doctor", *arguments], cwd=ROOT, stdout=gone, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:

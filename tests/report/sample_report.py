@@ -52,6 +52,7 @@ def step(kind: str, summary: str, why: list[str], **more: Any) -> Step:
         "risk": None,
         "undo": [],
         "verify": [],
+        "actions": [],
     }
     return {**made, **more}  # type: ignore[typeddict-item]
 
@@ -354,6 +355,7 @@ def sample_report() -> Report:
             "notes": ["The initramfs of kernels that are no longer installed stays as it is."],
             "steps": _steps(),
             "reboots": 1,
+            "dangers": [],
         },
         "devices": _devices(),
         "notes": ["The log does not reach back to the start of the boot."],
@@ -381,7 +383,14 @@ def healthy_report() -> Report:
         "checks": passed,
         "harmless": [],
         "contradictions": [],
-        "plan": {"platform": "Proxmox VE with GRUB", "assured": True, "notes": [], "steps": [], "reboots": 0},
+        "plan": {
+            "platform": "Proxmox VE with GRUB",
+            "assured": True,
+            "notes": [],
+            "steps": [],
+            "reboots": 0,
+            "dangers": [],
+        },
         "devices": [row],
         "notes": [],
     }

@@ -43,6 +43,8 @@ def test_formats_know_what_they_write() -> None:
         "html": (False, ".html"),
         "pdf": (True, ".pdf"),
         "json": (False, ".json"),
+        "markdown": (False, ".md"),
+        "bbcode": (False, ".bbcode"),
     }
 
 

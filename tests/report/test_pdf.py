@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from doctor.knowledge import store
 from doctor.report import pdf
+from doctor.say import speak
 
 from .sample_report import healthy_report, sample_report
 
@@ -130,3 +133,39 @@ def test_paper_only_counts_what_does_not_apply(document: bytes) -> None:
     text = _text(document)
     assert "2 not applicable." in text
     assert "No kernel ignores reserved memory" not in text
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    speak("zh_CN", store.load(None, "zh_CN")["texts"])
+    yield
+    speak()
+
+
+def test_chinese_is_embedded_and_can_be_copied(chinese: None) -> None:
+    """With the fonts in the file, and as characters, not as shapes."""
+    if shutil.which("pdffonts") is None:
+        pytest.skip("pdffonts is not installed")
+    try:
+        document = pdf.render(sample_report())
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+    assert "未就绪" in _text(document) and "妨碍直通的原因" in _text(document)
+    done = subprocess.run(["pdffonts", "-"], input=document, capture_output=True, check=True)
+    rows = [line.split() for line in done.stdout.decode().splitlines()[2:]]
+    assert rows and all(row[-5:-2] == ["yes", "yes", "yes"] for row in rows)
+
+
+def test_without_a_chinese_font_one_line_says_how_to_get_it(
+    chinese: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than a file full of empty boxes; a PDF in English needs none."""
+    fonts = tmp_path / "fonts.conf"
+    fonts.write_text(f"<fontconfig><dir>{tmp_path}</dir><cachedir>{tmp_path}</cachedir></fontconfig>")
+    (tmp_path / "os-release").write_text("ID=debian\n")
+    monkeypatch.setenv("FONTCONFIG_FILE", str(fonts))
+    monkeypatch.setattr(pdf, "OS_RELEASE", str(tmp_path / "os-release"))
+    if shutil.which("fc-list") is None:
+        pytest.skip("fc-list is not installed")
+    with pytest.raises(pdf.PangoMissing, match="apt-get install fonts-noto-cjk"):
+        pdf.render(healthy_report())

@@ -27,8 +27,17 @@ def make_facts() -> MakeFacts:
         all_pieces = [Piece(path, text, path) for path, text in files.items()] + list(pieces)
         evidence = Evidence("directory", "host", all_pieces, complete=complete)
         known = platform.read(evidence, load()["platforms"])
-        loaded = Host(evidence, load()).modules
-        return Facts(evidence, known, boot.read(evidence, known), modprobe.read(evidence), loaded)
+        host = Host(evidence, load())
+        return Facts(
+            evidence,
+            known,
+            boot.read(evidence, known),
+            modprobe.read(evidence),
+            host.modules,
+            host.firmware,
+            host.pci,
+            host.needs,
+        )
 
     return make
 

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, Protocol
 
 from doctor.diagnosis.finding import Finding
 from doctor.evidence.types import Evidence, Piece
-from doctor.facts import boot, modprobe, modules, platform
+from doctor.facts import boot, firmware, modprobe, modules, platform
+from doctor.facts.fact import Fact
+from doctor.facts.pci import Pci
 from doctor.treatment.plan import make_plan
 
 
@@ -18,6 +20,9 @@ class Facts(NamedTuple):
     boot: boot.Boot
     modprobe: modprobe.Modprobe
     modules: modules.Modules
+    firmware: firmware.Firmware
+    pci: Pci
+    needs: Fact
 
 
 class MakeFacts(Protocol):
@@ -50,7 +55,12 @@ REMEDIES: list[dict[str, Any]] = [
     {"vm_config": {"vm": 101, "set": {"onboot": 0}}},
     {"apply_boot_config": True},
     {"run": {"commands": ["dmesg"]}},
-    {"person": "Move the card to another slot."},
+    {"person": "Ask whoever runs the hypervisor below."},
+    {"power_cycle": True},
+    {"move_device": {"devices": ["0000:05:00.0"]}},
+    {"other_hardware": "Pass another card."},
+    {"blacklist": {"modules": ["nouveau"]}},
+    {"remove_line": {"directive": "blacklist", "modules": ["vfio_pci"]}},
 ]
 UUIDS = {"etc/kernel/proxmox-boot-uuids": "1578-E2C7\n"}
 PVE_ZFS = {

@@ -111,7 +111,16 @@ def test_bls_systems_use_grubby(make_facts: MakeFacts, failed: Failed, platforms
     assert step["commands"] == [
         "grubby --update-kernel=ALL --remove-args=intremap=off --args='intel_iommu=on iommu=pt'"
     ]
-    assert step["undo"] == ["grubby --update-kernel=ALL --remove-args='intel_iommu=on iommu=pt' --args=intremap=off"]
+    # Nobody saw whether intremap=off stood there, so going back does not put it there.
+    assert step["undo"] == ["grubby --update-kernel=ALL --remove-args='intel_iommu=on iommu=pt'"]
+
+
+def test_grubby_puts_back_what_was_seen(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:
+    finding = failed("c", {"kernel_parameter": {"add": ["intel_iommu=on"], "remove": ["intremap=off"]}})
+    entry = {"boot/loader/entries/a.conf": "title a\nlinux /vmlinuz\noptions root=x ro intremap=off\n"}
+    host = {**HOSTS["el9"], "etc/default/grub": "GRUB_ENABLE_BLSCFG=true\n", **entry}
+    step = one(plan_of(host, platforms, make_facts, finding), "kernel_parameter")
+    assert step["undo"] == ["grubby --update-kernel=ALL --remove-args=intel_iommu=on --args=intremap=off"]
 
 
 def test_loader_entries_on_arch(make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]) -> None:

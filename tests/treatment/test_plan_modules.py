@@ -166,3 +166,14 @@ def test_the_copy_of_a_script_leaves_the_folder_of_scripts(
     assert step["commands"][0] == f"cp -a /{path} /root/bind-vfio.before-passdoctor"
     assert step["undo"] == [f"mv /root/bind-vfio.before-passdoctor /{path}"]
     assert "for address in 0000:03:00.0 0000:05:00.0 0000:05:00.1; do" in step["files"][0]["after"]
+
+
+def test_what_is_configured_and_not_in_effect_needs_a_rebuild(
+    make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
+) -> None:
+    lines = "options vfio-pci ids=10de:2203,10de:1aef\nsoftdep nvidia pre: vfio-pci\nsoftdep nouveau pre: vfio-pci\n"
+    host = {**HOSTS["debian-grub"], "etc/modprobe.d/vfio.conf": lines}
+    plan = plan_of(host, platforms, make_facts, failed("c", IDS))
+    assert [step["kind"] for step in plan["steps"] if step["kind"] != "verify"] == ["initramfs", "reboot"]
+    assert "may hold older copies" in plan["steps"][0]["summary"]
+    assert plan["steps"][0]["commands"] == ["update-initramfs -u -k all"]

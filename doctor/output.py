@@ -1,0 +1,97 @@
+"""Where output goes: a file, written whole or not at all, standard output, and the lines on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+# Says a line in another language than English; set by the command line.
+interpret: Callable[[str], str] | None = None
+
+
+def complain(text: str) -> None:
+    """One clear line on standard error, whatever control characters a file name holds."""
+    line = " ".join(text.split())
+    line = interpret(line) if interpret is not None else line
+    print("passdoctor: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+
+
+def put(text: str, file: str | None) -> bool:
+    """Writes a text to a file or to standard output; whether that failed, which it says."""
+    data = text.encode("utf-8", "surrogateescape")
+    problem = print_out(data) if file in (None, "-") else save(str(file), data)
+    if problem:
+        complain(problem)
+    return problem is not None
+
+
+def print_out(data: bytes) -> str | None:
+    """Writes to standard output; a reader that went away is no error."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return None
+
+
+def save(name: str, data: bytes) -> str | None:
+    """Writes a file whole or not at all; a device or a pipe is written to, never replaced."""
+    from pathlib import Path
+
+    path = Path(os.path.realpath(name))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return None
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        return f"{name}: {error.strerror or error}"
+    return None
+
+
+class Progress:
+    """A line on standard error for what takes longer than a second, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._text, self._shown, self._late = "", False, False
+        self._timer = None
+        if sys.stderr.isatty():
+            from threading import Timer
+
+            self._timer = Timer(1.0, self._begin)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _begin(self) -> None:
+        """The second is over: from now on every step is shown."""
+        self._late = True
+        self._show()
+
+    def _show(self) -> None:
+        if self._text:
+            self._shown = True
+            print(f"\r\x1b[K{self._text[: 70 if self._text.isascii() else 35]}", end="", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """What is being done now."""
+        text = interpret(text) if interpret is not None and self._timer is not None else text
+        self._text = "".join(c if c.isprintable() else "?" for c in text)
+        if self._late:
+            self._show()
+
+    def end(self) -> None:
+        """Takes the line away."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
