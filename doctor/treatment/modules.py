@@ -64,16 +64,6 @@ class Desk(NamedTuple):
         return good
 
 
-def vfio_builtin(facts: HostFacts, ways: Ways) -> bool:
-    """Whether vfio-pci is part of the kernel, where modprobe.d does not reach it."""
-    state = facts.modules.lookup("vfio_pci")
-    if state.known and state.value is not None:  # not to be loaded says nothing of what is built in
-        return bool(state.value == "built-in")
-    span = ways.data.get("vfio_builtin")
-    version = facts.platform.kernel_version
-    return bool(span and version.known and tuple(span["from"]) <= version.value < tuple(span["below"]))
-
-
 def load_modules(desk: Desk, ask: Ask, early: bool = False) -> None:
     """Have modules loaded at boot, by the list that is in use already or by the platform's file."""
     body = ask.body if isinstance(ask.body, (list, tuple)) else [ask.body]
@@ -312,7 +302,7 @@ def bind_ids(desk: Desk, asks: Sequence[Ask], typed: Sequence[str] = ()) -> list
     new = [*typed, *(one for _, some in wanted for one in some)]
     if not any(some for _, some in wanted):
         return []
-    builtin = vfio_builtin(desk.facts, desk.ways)
+    builtin = desk.ways.vfio_builtin(desk.facts)
     configured = desk.facts.boot.configured
     on_line = effective_ids(desk.facts.modprobe, configured, builtin=True) if configured.known else None
     by_parameter = builtin or bool(typed) or bool(on_line and on_line.value)

@@ -84,6 +84,15 @@ class Ways(NamedTuple):
         found: Mapping[str, Any] = self.data.get("tools", {}).get(self.tool, {})
         return found
 
+    def vfio_builtin(self, facts: HostFacts) -> bool:
+        """Whether vfio-pci is part of the kernel, where modprobe.d does not reach it."""
+        state = facts.modules.lookup("vfio_pci")
+        if state.known and state.value is not None:  # not to be loaded says nothing of what is built in
+            return bool(state.value == "built-in")
+        span = self.data.get("vfio_builtin")
+        version = facts.platform.kernel_version
+        return bool(span and version.known and tuple(span["from"]) <= version.value < tuple(span["below"]))
+
 
 def resolve(platforms: Mapping[str, Any], stem: str) -> dict[str, Any]:
     """The file `stem` with everything that it extends; empty if there is none.
