@@ -114,6 +114,12 @@ def _split(collected: Collected) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
 
 
 def _digest(data: bytes) -> str:
+    # CPython's own first (3.12 and later, before that): hashlib loads OpenSSL, which takes longer than all sums do.
+    for name in ("_sha2", "_sha256"):
+        try:
+            return str(__import__(name).sha256(data).hexdigest())
+        except ImportError:
+            pass
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
