@@ -186,15 +186,16 @@ def check_name(name: str) -> str:
     return name
 
 
-class _Gunzip:
-    """The unpacked bytes of one gzip stream, forward."""
+class Forward:
+    """Bytes that come in chunks of any size, read forward; `_next` gives the next chunk, nothing at the end."""
 
-    def __init__(self, data: bytes) -> None:
-        self._unzip = zlib.decompressobj(31)
-        self._packed, self._chunk, self._at, self._total = data, b"", 0, 0
-        self._limit = min(TOTAL_SIZE, max(_SMALL, _RATIO * len(data)))
+    _chunk, _at = b"", 0
+
+    def _next(self) -> bytes:
+        raise NotImplementedError
 
     def read(self, size: int) -> bytes:
+        """Return SIZE bytes, fewer at the end only."""
         found: List[bytes] = []
         while size > 0:
             if self._at >= len(self._chunk):
@@ -206,6 +207,15 @@ class _Gunzip:
             size -= len(part)
             found.append(part)
         return found[0] if len(found) == 1 else b"".join(found)
+
+
+class _Gunzip(Forward):
+    """The unpacked bytes of one gzip stream, forward."""
+
+    def __init__(self, data: bytes) -> None:
+        self._unzip = zlib.decompressobj(31)
+        self._packed, self._chunk, self._at, self._total = data, b"", 0, 0
+        self._limit = min(TOTAL_SIZE, max(_SMALL, _RATIO * len(data)))
 
     def finish(self) -> None:
         """Unpack what is left; raise `BundleError` if the stream is damaged or something follows it."""

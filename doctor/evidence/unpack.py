@@ -15,6 +15,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from doctor.collect.untar import Forward
+
 GZIP, XZ, BZIP2, ZSTD = b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 18
 _STREAMS = 20_000  # compressed streams one after another, as pbzip2 and bgzip write them
@@ -36,7 +38,7 @@ def most(packed: int, limit: int) -> int:
     return min(limit, max(_SMALL, _RATIO * packed))
 
 
-class Unpacked:
+class Unpacked(Forward):
     """The unpacked bytes of `data`; nothing above `limit` bytes, and not hundreds of times its size."""
 
     def __init__(self, data: bytes, limit: int) -> None:
@@ -48,20 +50,6 @@ class Unpacked:
         self._taken = 0  # bytes of `data` that were fed
         self._chunk, self._at = b"", 0
         self._total = 0
-
-    def read(self, size: int) -> bytes:
-        """`size` bytes, fewer at the end only. Raises EOFError where compressed data is cut."""
-        parts = []
-        while size > 0:
-            if self._at >= len(self._chunk):
-                self._chunk, self._at = self._next(), 0
-                if not self._chunk:
-                    break
-            part = self._chunk[self._at : self._at + size]
-            self._at += len(part)
-            size -= len(part)
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def finish(self) -> None:
         """Unpacks what is left, so that an archive whose end is missing is found out."""
