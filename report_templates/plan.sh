@@ -269,21 +269,20 @@ ran() {
     fi
 }
 
-# vm_key VM KEY VALUE: a line of a guest's configuration, its old value kept; without VALUE it goes.
-vm_key() {
-    mkdir -p "$state"
-    if [ ! -e "$state/vm-$1-$2" ]; then
-        qm config "$1" > "$work/vm" || return 1
-        sed -n "s/^$2: //p" "$work/vm" > "$state/vm-$1-$2"
-    fi
-    if [ $# -gt 2 ]; then qm set "$1" "--$2" "$3"; else qm set "$1" --delete "$2"; fi
+# keep_key VM KEY COMMAND...: keeps what the key of the guest is, by what the command prints.
+keep_key() {
+    [ ! -e "$state/vm-$1-$2" ] || return 0
+    kept="$state/vm-$1-$2"
+    key=$2
+    shift 2
+    "$@" > "$work/vm" || return 1
+    sed -n "s/^$key: //p" "$work/vm" > "$kept"
 }
 
-# vm_key_back VM KEY: as it was.
-vm_key_back() {
-    [ -e "$state/vm-$1-$2" ] || return 0
+# kept_key VM KEY: whether that was kept; it is in `old` then.
+kept_key() {
+    [ -e "$state/vm-$1-$2" ] || return 1
     old=$(cat "$state/vm-$1-$2")
-    if [ -n "$old" ]; then qm set "$1" "--$2" "$old"; else qm set "$1" --delete "$2"; fi
 }
 
 # begin_back: whether there is anything to take back.

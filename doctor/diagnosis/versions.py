@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from doctor.knowledge.store import PROGRAMS
 from doctor.say import say, sentences
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def outside(limits: list[list[Any]], host: Host) -> str:
         numbers = _numbers(read.value) if read is not None and read.known and not read.weak else None
         if numbers is None or (numbers < tuple(limit)) is not (side == "since"):
             continue
-        told = {"program": _NAMES[program], "limit": ".".join(map(str, limit)), "own": ".".join(map(str, numbers))}
+        told = {"program": PROGRAMS[program], "limit": ".".join(map(str, limit)), "own": ".".join(map(str, numbers))}
         hint = (
             say("This is known of {program} {limit} and later; this host has {own}.", **told)
             if side == "since"
@@ -34,9 +35,6 @@ def outside(limits: list[list[Any]], host: Host) -> str:
         )
         return sentences(filter(None, (hint, why)))
     return ""
-
-
-_NAMES = {"kernel": "Linux", "proxmox": "Proxmox VE"}
 
 
 def _version(program: str, host: Host) -> Fact | None:

@@ -131,11 +131,6 @@ class Modprobe(NamedTuple):
         """Whether the module is blacklisted."""
         return self._whether(self.of("blacklist", module), self.entries)
 
-    def loaded_at_boot(self, module: str) -> Fact:
-        """Whether some list has the module loaded at boot or in the initramfs."""
-        found = tuple(x for x in self.loads if x.module == plain(module) and x.when != "included")
-        return self._whether(found, self.loads)
-
     def blocked(self, module: str) -> Fact:
         """Whether an `install` line puts nothing in place of loading the module, also where another needs it."""
         lines = self.of("install", module)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from textwrap import fill, indent
 from typing import Any
 
-from doctor.knowledge.store import load
+from doctor.knowledge.store import PROGRAMS, load
 
 _SCOPES = {
     "host": "the host",
@@ -103,17 +103,14 @@ def _link(rule: dict[str, Any], name: str) -> str:
     return f"{name} (when {words(rule['after_when'][name])})" if name in rule["after_when"] else name
 
 
-_PROGRAMS = {"kernel": "Linux", "proxmox": "Proxmox VE", "qemu": "QEMU"}
-
-
 def _versions(rule: dict[str, Any]) -> list[str]:
     """The versions that a rule speaks of. They are hints, so it says what beats them."""
     lines: list[str] = []
     for program, side, limit, why in rule["versions"]:
         head = "  speaks of      " if not lines else " " * 17
-        name = f"{_PROGRAMS[program]} {'.'.join(map(str, limit))} and later"
+        name = f"{PROGRAMS[program]} {'.'.join(map(str, limit))} and later"
         if side == "until":
-            name = f"{_PROGRAMS[program]} before {'.'.join(map(str, limit))}"
+            name = f"{PROGRAMS[program]} before {'.'.join(map(str, limit))}"
         lines.append(fill(head + name + (f": {why}" if why else ""), 88, subsequent_indent=" " * 17))
     if lines:
         lines.append(" " * 17 + "(a hint: what is seen directly counts on any version)")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 SHIPPED = PACKAGE + "/data/rules.json"
 LOCALE = "locale"  # the folder of the catalogues, which English does not depend on
+# The programs by whose versions rules tell cases apart, and how they are called.
+PROGRAMS = {"kernel": "Linux", "proxmox": "Proxmox VE", "qemu": "QEMU"}
 COMPILER = ("compile.py", "lower.py", "profiles.py")  # of this folder: what makes the compiled knowledge
 CHECKOUT = os.path.dirname(PACKAGE) + "/rules"  # noqa: PTH120
 

@@ -58,8 +58,11 @@ def render(report: Report, undo: bool = False, knowing: bool = False) -> str:
 
 
 def identity(plan: Plan) -> str:
-    """The plan's name on the host: the same actions have the same one, so that undoing finds what was done."""
-    actions = [action for step in plan["steps"] for action in step["actions"]]
+    """The plan's name on the host: the same actions have the same one, so that undoing finds what was done.
+
+    What only a person does is left out: it is words, in whatever language.
+    """
+    actions = [action for step in plan["steps"] for action in step["actions"] if action["op"] != "by-hand"]
     return "plan-" + hashlib.sha256(json.dumps(actions, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -71,9 +74,10 @@ def _head(report: Report, undo: bool, dangers: list[str]) -> list[str]:
     lines = [
         f"{what} ({tool}), {plan['platform']}.",
         say("Made from {source} ({collected}).", source=subject["source"], collected=subject["collected_at"] or "-"),
-        say("Read it first. With --dry-run it shows what it would change, and changes nothing."),
+        say("Read it first."),
     ]
     if not undo:
+        lines.append(say("With --dry-run it shows what it would change, and changes nothing."))
         lines.append(say("It does not reboot. Run twice it does no more than once."))
     lines += [*plan["notes"], *(say("DANGER: {danger}", danger=one) for one in dangers)]
     for number, step in enumerate(plan["steps"], 1):
@@ -113,7 +117,7 @@ def _library(body: list[str]) -> list[str]:
     while todo:
         text = todo.pop()
         for name in named:
-            if name not in called and re.search(rf"(?m)(?:^|\|\| |&& |\b(?:then|else|do) )\s*{name}\b", text):
+            if name not in called and re.search(rf"(?m)(?:^|\|\| |&& |\b(?:if|then|else|do) )\s*{name}\b", text):
                 called.add(name)
                 todo.append(named[name])
     kept = [block for block in blocks if not any(block is named[name] for name in named if name not in called)]
@@ -158,10 +162,9 @@ def _programs(plan: Plan) -> list[str]:
     """The programs that the plan's commands begin with."""
     found = dict.fromkeys(
         action["command"].split(None, 1)[0]
-        for action in _actions(plan, "run")
+        for action in _actions(plan, "run", "set-vm-key")
         if action["command"].strip() and "test" not in action
     )
-    found.update(dict.fromkeys("qm" for _ in _actions(plan, "set-vm-key")))
     return [name for name in found if re.fullmatch(r"[a-z][a-z0-9._+-]*", name) and name not in _SHELLS_OWN]
 
 
@@ -236,10 +239,10 @@ def _typed(step: Step) -> list[Action]:
 
 
 def _command(action: Action) -> str:
+    """The command of an action; what it replaces is kept first."""
     if action["op"] == "run":
         return action["command"]
-    given = [action["vm"], action["key"], *([action["value"]] if action["value"] is not None else [])]
-    return "vm_key " + " ".join(map(quote, given))
+    return f"keep_key {quote(action['vm'])} {quote(action['key'])} {action['show']} && {action['command']}"
 
 
 def _dry_run(plan: Plan) -> list[str]:
@@ -294,7 +297,9 @@ def _undo(plan: Plan) -> list[str]:
 
 def _back(action: Action) -> list[str]:
     if action["op"] == "set-vm-key":
-        return [f"vm_key_back {quote(action['vm'])} {quote(action['key'])}"]
+        present, absent = action["undo"]
+        either = f'if [ -n "$old" ]; then {present}; else {absent}; fi'
+        return [f"if kept_key {quote(action['vm'])} {quote(action['key'])}; then {either}; fi"]
     return [command for command in action["undo"] if not command.startswith("#")]
 
 

@@ -9,6 +9,8 @@ from doctor.treatment import safe
 from doctor.treatment.outcome import make_step, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from doctor.facts.pci import Device
     from doctor.treatment.platforms import HostFacts, Ways
     from doctor.treatment.result import Action, Step
@@ -27,22 +29,26 @@ def vm_step(ask: Ask, ways: Ways) -> Step | None:
     said = [say("set {key}: {value}", key=key, value=value) for key, value in good] + [
         say("remove {key}", key=key) for key in removes
     ]
-    commands: list[str] = []
-    if (ways.data.get("vm_config") or {}).get("tool") == "qm":
-        commands = [f"qm set {vm} --{key} {safe.quote(value)}" for key, value in good]
-        commands += [f"qm set {vm} --delete {','.join(removes)}"] if removes else []
-    undo = (
-        ["# " + say("put the lines back that qm config {vm} showed before (keep its output)", vm=vm)]
-        if commands
-        else []
-    )
-    verify = [f"qm config {vm}"] if commands else []
     summary = say("In the configuration of VM {vm}: {said}", vm=vm, said=say("; ").join(said))
-    done: list[Action] = [{"op": "set-vm-key", "vm": vm, "key": key, "value": value} for key, value in good]
-    done += [{"op": "set-vm-key", "vm": vm, "key": key, "value": None} for key in removes]
-    if not commands:
-        done = [{"op": "by-hand", "text": safe.words(summary)}]
-    return make_step("vm_config", summary, [ask], commands, undo=undo, verify=verify, actions=done)
+    tool = ways.data.get("vm_config")
+    if not tool:
+        by_hand: Action = {"op": "by-hand", "text": safe.words(summary)}
+        return make_step("vm_config", summary, [ask], actions=[by_hand])
+    done = [_vm_key(tool, vm, key, value) for key, value in [*good, *((key, None) for key in removes)]]
+    show = safe.fill(tool["show"], {"vm": vm})
+    undo = "# " + say("put the lines back that {show} showed before (keep its output)", show=show)
+    commands = [action["command"] for action in done]
+    return make_step("vm_config", summary, [ask], commands, undo=[undo], verify=[show], actions=done)
+
+
+def _vm_key(tool: Mapping[str, str], vm: str, key: str, value: str | None) -> Action:
+    """The action that sets a key of a guest, or takes it away if it is to have no value."""
+    held = {"vm": vm, "key": key}
+    back = [safe.fill(tool["assign"], {**held, "value": '"$old"'}), safe.fill(tool["remove"], held)]
+    command = back[1] if value is None else safe.fill(tool["assign"], {**held, "value": safe.quote(value)})
+    show = safe.fill(tool["show"], held)
+    named: Action = {"op": "set-vm-key", "vm": vm, "key": key, "value": value}
+    return {**named, "show": show, "command": command, "undo": back}
 
 
 def run_step(ask: Ask) -> Step | None:

@@ -47,7 +47,8 @@ class Action(_Op, total=False):
     edit-words: in the line of `path` (a pattern for several files) that holds parameters, found by `style` and `name`:
         `words`, each with a sign: - goes, ~ goes if it is there (~NAME=* is each of that name), + comes at the end,
         ^ at the front;
-    set-vm-key: `key` of the guest `vm` becomes `value`, or goes if there is none;
+    set-vm-key: `key` of the guest `vm` becomes `value`, or goes if there is none, by `command`; `show` prints what it
+        was, and of `undo` the first puts that back, which the shell's `old` holds, the second if it was not there;
     run: the shell's `command`, and `undo`, the commands that take it back;
     by-hand: what only a person can do, `text`.
     With `test` beside it, only where that command succeeds on the host.
@@ -63,6 +64,7 @@ class Action(_Op, total=False):
     name: str
     words: list[str]
     vm: str
+    show: str
     key: str
     value: str | None
     command: str

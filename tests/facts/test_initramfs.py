@@ -42,7 +42,6 @@ def test_dracuts_strings_glue_without_blanks() -> None:
 def test_add_drivers_loads_nothing() -> None:
     loads = modprobe(Evidence("d", "d", [Piece("etc/dracut.conf.d/a.conf", 'add_drivers+=" vfio_pci "')]))
     assert [(load.module, load.when) for load in loads.loads] == [("vfio_pci", "included")]
-    assert loads.loaded_at_boot("vfio-pci").value is not True
 
 
 def test_mkinitcpios_arrays() -> None:

@@ -111,6 +111,63 @@ def test_done_once_twice_and_taken_back(shell: list[str], host: str, report: Mak
     assert "nothing to take back" in nothing.stdout
 
 
+QM = """#!/bin/sh
+conf="${{0%/*}}/../$2.conf"
+echo "qm $*" >> {log}
+case "$1 $3" in
+"config ") cat "$conf" ;;
+"set --delete") sed -i "/^$4: /d" "$conf" ;;
+set*) key=${{3#--}}; sed -i "/^$key: /d" "$conf"; echo "$key: $4" >> "$conf" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_a_guests_configuration_and_back(shell: list[str], report: Make, tmp_path: Path) -> None:
+    """A key that was there gets its old value again, one that was not there goes."""
+    change = {"vm_config": {"vm": "101", "set": {"hostpci0": "0000:01:00,pcie=1", "vga": "none"}, "remove": ["args"]}}
+    made = report(HOSTS["pve-grub"], change)
+    root = Root(tmp_path, HOSTS["pve-grub"])
+    (tmp_path / "bin" / "qm").write_text(QM.format(log=root.log))
+    (tmp_path / "bin" / "qm").chmod(0o755)
+    guest = tmp_path / "101.conf"
+    before = "args: -cpu 'host,kvm=off' $HOME\nhostpci0: 01:00.0\nonboot: 1\n"
+    guest.write_text(before)
+    done = root.run(script.render(made), shell=shell)
+    assert done.returncode == 0, done.stderr
+    assert sorted(guest.read_text().split("\n")) == ["", "hostpci0: 0000:01:00,pcie=1", "onboot: 1", "vga: none"]
+    once = guest.read_text()
+    assert root.run(script.render(made), shell=shell).returncode == 0
+    assert sorted(guest.read_text()) == sorted(once)
+    back = root.run(script.render(made, undo=True), shell=shell)
+    assert back.returncode == 0, back.stderr
+    assert sorted(guest.read_text().split("\n")) == sorted(before.split("\n"))
+
+
+def test_without_the_guests_tool_it_is_done_by_hand(report: Make) -> None:
+    made = report(HOSTS["debian-grub"], {"vm_config": {"vm": "101", "set": {"onboot": 0}}})
+    (step,) = [step for step in made["plan"]["steps"] if step["kind"] == "vm_config"]
+    assert [action["op"] for action in step["actions"]] == ["by-hand"]
+    assert not step["commands"]
+
+
+def test_undoing_finds_what_a_plan_in_another_language_did(report: Make) -> None:
+    plan = report(HOSTS["debian-grub"], {"person": "Ask."}, IDS)["plan"]
+    named = script.identity(plan)
+    for step in plan["steps"]:
+        for action in step["actions"]:
+            if action["op"] == "by-hand":
+                action["text"] = "请询问。"
+    assert script.identity(plan) == named
+    assert script.identity(report(HOSTS["debian-grub"], {"person": "Ask."}, LOAD)["plan"]) != named
+
+
+def test_only_a_plans_script_speaks_of_dry_runs(report: Make) -> None:
+    made = report(HOSTS["debian-grub"], IDS)
+    heads = [script.render(made, undo=undo).split("\n\n")[0] for undo in (False, True)]
+    assert ["--dry-run" in head for head in heads] == [True, False]
+
+
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 def test_nothing_is_changed_if_one_edit_does_not_fit(shell: list[str], report: Make, tmp_path: Path) -> None:
     files = {**HOSTS["debian-grub"], "etc/modprobe.d/kvm.conf": "options kvm ignore_msrs=0\n"}
