@@ -14,7 +14,7 @@ help: ## say what there is to make (the default)
 setup: ## install into .venv what is not there yet
 	@sh tools/setup.sh
 
-$(COMPILED): $(shell find $(RULES) -name '*.yaml') doctor/knowledge/compile.py doctor/knowledge/lower.py | setup
+$(COMPILED): $(shell find $(RULES) -name '*.yaml') $(patsubst %,doctor/knowledge/%.py,compile lower profiles store) | setup
 	@$(PY) -c "from pathlib import Path; from doctor.knowledge.compile import write; write(Path('$(RULES)'), Path('$@'))"
 
 demo: setup $(COMPILED) ## examine a sample bundle: report in the terminal, as HTML and as PDF

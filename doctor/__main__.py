@@ -1,5 +1,5 @@
 """`python -m doctor` is `passdoctor`."""
 
-from doctor.cli import main
+from doctor.cli import start
 
-raise SystemExit(main())
+start()

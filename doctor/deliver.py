@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _AppendAction
-from typing import TYPE_CHECKING
 
 from doctor.output import complain, print_out, save
 from doctor.report.formats import FORMATS, SHORTEST, format_of, render
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

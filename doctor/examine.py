@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor import __version__
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from doctor.diagnosis.waivers import Waiver
     from doctor.evidence.types import Evidence
@@ -67,7 +67,7 @@ def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | N
     from doctor.say import speak
     from doctor.treatment.plan import make_plan, remedies_for
 
-    knowledge = knowledge or load(terms.rules, terms.language)
+    knowledge = knowledge or load(terms.rules, terms.language, sealed=True)
     speak(knowledge.get("language", ""), knowledge.get("texts"))
     profile = choose(terms.profile, knowledge)
     waivers, today = _waivers(terms, knowledge["rules"])

@@ -1,12 +1,14 @@
 """The one catalogue of evidence: what is collected, how, with which rights and limits, and how private it is.
 
 It is data. The collector walks it, `collect --list` shows it, and the analyser asks it which command would
-supply a missing piece. It imports nothing but `typing`, for the analyser loads it in every run.
+supply a missing piece. It loads nothing that costs time, for the analyser loads it in every run.
 """
 
-from typing import Optional, Tuple
-
 from .item import KB, MB, RELEASE, Item, command, drop_ins, exists, file, files, link, listing, log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Tuple
 
 __all__ = ["ITEMS", "NEVER", "RELEASE", "Item", "ask_for", "fits", "item_for", "matches"]
 
@@ -241,7 +243,7 @@ _SYSTEM = [
     "dev/iommu", "dev/kvm", "usr/bin/proxmox-boot-tool", "usr/sbin/proxmox-boot-tool",
 )]  # fmt: skip
 
-ITEMS: Tuple[Item, ...] = tuple(
+ITEMS: "Tuple[Item, ...]" = tuple(
     _PROC
     + _COMMANDS
     + _LOGS
@@ -301,7 +303,7 @@ def matches(pattern: str, path: str) -> bool:
     return len(patterns) == len(parts) and all(map(fits, patterns, parts))
 
 
-def item_for(evidence_path: str) -> Optional[Item]:
+def item_for(evidence_path: str) -> "Optional[Item]":
     """Return the item that EVIDENCE_PATH belongs to, else the closest listing above it, else None.
 
     >>> item_for("etc/modprobe.d/vfio.conf").path, item_for("sys/kernel/iommu_groups/7").path
@@ -320,7 +322,7 @@ def item_for(evidence_path: str) -> Optional[Item]:
     return None
 
 
-def ask_for(evidence_path: str) -> Optional[str]:
+def ask_for(evidence_path: str) -> "Optional[str]":
     """Return the command that a person types to supply EVIDENCE_PATH; None for what the catalogue lacks.
 
     >>> ask_for("proc/cmdline"), ask_for("sys/bus/pci/devices/0000:01:00.0/driver"), ask_for("etc/fstab")

@@ -1,9 +1,14 @@
 """One kind of evidence, and short ways to write the common kinds down; `catalogue` is made of these.
 
-It is data and imports nothing but `typing`, for the analyser loads it in every run.
+It is data and loads nothing that costs time, for the analyser loads it in every run.
 """
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from .record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Sequence, Tuple
+
 
 __all__ = ["KB", "MB", "RELEASE", "Item", "command", "drop_ins", "exists", "file", "files", "link", "listing", "log"]
 
@@ -27,12 +32,12 @@ class Item(NamedTuple):
 
     path: str
     how: str
-    argv: Tuple[str, ...] = ()
+    argv: "Tuple[str, ...]" = ()
     root: bool = False
     limit: int = 64 * KB
     timeout: float = 10.0
     privacy: str = "none"
-    keep: Optional[Tuple[str, ...]] = None
+    keep: "Optional[Tuple[str, ...]]" = None
     ask: str = ""
     log: bool = False
 
@@ -43,7 +48,7 @@ def file(
     privacy: str = "none",
     root: bool = False,
     limit: int = 64 * KB,
-    keep: Optional[Tuple[str, ...]] = None,
+    keep: "Optional[Tuple[str, ...]]" = None,
 ) -> Item:
     """A file, or all files that fit a pattern; without ASK people are asked for its lines."""
     shown = path.replace(RELEASE, "$(uname -r)")
@@ -55,12 +60,12 @@ def file(
     return Item(path, "file", (), root, limit, 10.0, privacy, keep, ask)
 
 
-def files(folder: str, names: str, ask: str = "", privacy: str = "none", root: bool = False) -> List[Item]:
+def files(folder: str, names: str, ask: str = "", privacy: str = "none", root: bool = False) -> "List[Item]":
     """The files NAMES (with blanks between) of a folder."""
     return [file(folder + "/" + name, ask, privacy, root) for name in names.split()]
 
 
-def drop_ins(folder: str, privacy: str = "mixed", ending: str = "*.conf") -> List[Item]:
+def drop_ins(folder: str, privacy: str = "mixed", ending: str = "*.conf") -> "List[Item]":
     """The files of a folder of drop-ins, and its names as well: only they prove that no file is missing."""
     ask = "grep -Hs . /{}/{}".format(folder, ending)
     return [listing(folder + "/", ask), file(folder + "/" + ending, ask, privacy)]
@@ -82,14 +87,14 @@ def exists(path: str) -> Item:
 
 
 def command(
-    name: str, argv: Sequence[str], limit: int, privacy: str, ask: str = "", root: bool = False, log: bool = False
+    name: str, argv: "Sequence[str]", limit: int, privacy: str, ask: str = "", root: bool = False, log: bool = False
 ) -> Item:
     """A command's output."""
     ask = ask or " ".join(argv)
     return Item("cmd/" + name, "command", tuple(argv), root, limit, 20.0, privacy, None, ask, log)
 
 
-def log(path: str, keep: Optional[Tuple[str, ...]] = None) -> Item:
+def log(path: str, keep: "Optional[Tuple[str, ...]]" = None) -> Item:
     """A file with the kernel's log: read only where neither dmesg nor the journal holds the boot's beginning."""
     ask = "grep -h kernel: /" + path if keep else "cat /" + path
     return Item(path, "file", (), True, 2 * MB, 10.0, "mixed", keep, ask, True)

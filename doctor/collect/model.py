@@ -1,6 +1,11 @@
 """What a collection is, in memory: the same whether it was just gathered or read from a bundle."""
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from .record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional, Tuple
+
 
 __all__ = ["STATES", "Collected", "Entry"]
 
@@ -20,9 +25,9 @@ class Entry(NamedTuple):
     path: str
     data: bytes
     how: str
-    command: Optional[str] = None
+    command: "Optional[str]" = None
     state: str = "whole"
-    reason: Optional[str] = None
+    reason: "Optional[str]" = None
 
 
 class Collected(NamedTuple):
@@ -33,11 +38,11 @@ class Collected(NamedTuple):
     bundle was written, and `complete` is False if something of it is missing.
     """
 
-    entries: Dict[str, Entry]
+    entries: "Dict[str, Entry]"
     collected_at: str
     version: str
     as_root: bool
     redaction: str = "none"
     note: str = ""
-    warnings: Tuple[str, ...] = ()
+    warnings: "Tuple[str, ...]" = ()
     complete: bool = True

@@ -9,11 +9,14 @@ docs/bundle-format.md is the reference.
 import binascii
 import json
 import os
-from typing import Any, Dict, List, Optional, Tuple
 
 from .model import STATES, Collected, Entry
 from .output import write_new
 from .untar import BundleError, check_name, files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = ["FORMAT", "NOTE", "BundleError", "from_members", "plain_note", "unpack", "write"]
 
@@ -32,9 +35,9 @@ _VALUES = 200000  # of a JSON member
 def write(
     collected: Collected,
     target_path: str,
-    redactions: Optional[Dict[str, int]] = None,
+    redactions: "Optional[Dict[str, int]]" = None,
     version: str = "",
-    by_file: Optional[Dict[str, Dict[str, int]]] = None,
+    by_file: "Optional[Dict[str, Dict[str, int]]]" = None,
 ) -> int:
     """Write COLLECTED to the new file TARGET_PATH, with mode 0600, and return its size.
 
@@ -51,9 +54,9 @@ def write(
 
 def to_bytes(
     collected: Collected,
-    redactions: Optional[Dict[str, int]] = None,
+    redactions: "Optional[Dict[str, int]]" = None,
     version: str = "",
-    by_file: Optional[Dict[str, Dict[str, int]]] = None,
+    by_file: "Optional[Dict[str, Dict[str, int]]]" = None,
 ) -> bytes:
     """Return the bundle of COLLECTED as bytes: the same for the same collection."""
     import time
@@ -76,13 +79,13 @@ def to_bytes(
     return tarball(members, seconds)
 
 
-def _seconds(moment: Any) -> int:
+def _seconds(moment: "Any") -> int:
     import calendar
 
     return calendar.timegm(moment)
 
 
-def _json(value: Any, indent: Optional[int]) -> bytes:
+def _json(value: "Any", indent: "Optional[int]") -> bytes:
     return json.dumps(value, indent=indent, sort_keys=indent is None).encode("ascii") + b"\n"
 
 
@@ -90,7 +93,7 @@ def _is_small(entry: Entry) -> bool:
     return entry.path.startswith("sys/") or entry.how in ("link", "listing", "exists")
 
 
-def _split(collected: Collected) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
+def _split(collected: Collected) -> "Tuple[Dict[str, Any], Dict[str, bytes]]":
     small: Dict[str, Any] = {"files": {}, "binary": {}, "links": {}, "listings": {}, "exists": []}
     large: Dict[str, bytes] = {}
     for path, entry in sorted(collected.entries.items()):
@@ -114,18 +117,27 @@ def _split(collected: Collected) -> Tuple[Dict[str, Any], Dict[str, bytes]]:
 
 
 def _digest(data: bytes) -> str:
+    if not _SHA256:
+        _SHA256.append(_sha256())
+    return str(_SHA256[0](data).hexdigest())
+
+
+_SHA256 = []  # type: List[Callable[[bytes], Any]]
+
+
+def _sha256() -> "Callable[[bytes], Any]":
     # CPython's own first (3.12 and later, before that): hashlib loads OpenSSL, which takes longer than all sums do.
     for name in ("_sha2", "_sha256"):
         try:
-            return str(__import__(name).sha256(data).hexdigest())
+            return __import__(name).sha256  # type: ignore[no-any-return]
         except ImportError:
             pass
     import hashlib
 
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256
 
 
-def _own_digest(manifest: Dict[str, Any]) -> str:
+def _own_digest(manifest: "Dict[str, Any]") -> str:
     # The same however the JSON is laid out.
     rest = {key: value for key, value in manifest.items() if key != "sha256"}
     try:
@@ -145,7 +157,7 @@ def plain_note(text: str) -> str:
     return line if len(line) <= NOTE else line[: NOTE - 1] + "…"
 
 
-def _manifest(collected: Collected, redactions: Optional[Dict[str, int]], version: str) -> Dict[str, Any]:
+def _manifest(collected: Collected, redactions: "Optional[Dict[str, int]]", version: str) -> "Dict[str, Any]":
     entries = []
     for path, entry in sorted(collected.entries.items()):
         if _is_small(entry) and entry.state == "whole" and entry.reason is None:
@@ -184,7 +196,7 @@ def unpack(data: bytes) -> Collected:
     return from_members(files(data))
 
 
-def from_members(members: Dict[str, bytes]) -> Collected:
+def from_members(members: "Dict[str, bytes]") -> Collected:
     """Return the collection whose files are MEMBERS (member name to content), as `unpack` reads them.
 
     Raises `BundleError` as `unpack` does.
@@ -214,7 +226,7 @@ def from_members(members: Dict[str, bytes]) -> Collected:
     )  # fmt: skip
 
 
-def _compared(manifest: Dict[str, Any], members: Dict[str, bytes]) -> Tuple[List[str], List[str], List[str]]:
+def _compared(manifest: "Dict[str, Any]", members: "Dict[str, bytes]") -> "Tuple[List[str], List[str], List[str]]":
     """The members that are not as the manifest says, those that are gone, and those that it does not know."""
     listed = manifest.get("members")
     changed: List[str] = []
@@ -240,7 +252,7 @@ def _compared(manifest: Dict[str, Any], members: Dict[str, bytes]) -> Tuple[List
     return changed, missing, []
 
 
-def _warnings(changed: List[str], missing: List[str], added: List[str]) -> Tuple[str, ...]:
+def _warnings(changed: "List[str]", missing: "List[str]", added: "List[str]") -> "Tuple[str, ...]":
     told = (
         (changed, "The bundle was changed after it was collected, its checksums say: {}. The host may be otherwise."),
         (missing, "The bundle lacks what its manifest lists: {}. What that held is not known."),
@@ -249,18 +261,18 @@ def _warnings(changed: List[str], missing: List[str], added: List[str]) -> Tuple
     return tuple(text.format(_named(names)) for names, text in told if names)
 
 
-def _named(names: List[str]) -> str:
+def _named(names: "List[str]") -> str:
     shown = ", ".join("{:.120}".format(name) for name in names[:_SHOWN])
     return shown + (" and {} more".format(len(names) - _SHOWN) if len(names) > _SHOWN else "")
 
 
-def _add(entries: Dict[str, Entry], entry: Entry) -> None:
+def _add(entries: "Dict[str, Entry]", entry: Entry) -> None:
     if entry.path in entries:
         raise BundleError("the bundle holds {} twice".format(entry.path))
     entries[entry.path] = entry
 
 
-def _object(data: bytes, name: str) -> Dict[str, Any]:
+def _object(data: bytes, name: str) -> "Dict[str, Any]":
     if data.count(b",") + data.count(b"[") + data.count(b"{") > _VALUES:  # of a byte each, they would take a hundred
         raise BundleError("the bundle's {} holds too many values".format(name))
     try:
@@ -278,7 +290,7 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _read_small(small: Dict[str, Any], entries: Dict[str, Entry]) -> None:
+def _read_small(small: "Dict[str, Any]", entries: "Dict[str, Entry]") -> None:
     try:
         for path, text in _mapping(small, "files"):
             _add(entries, Entry(path, text.encode("utf-8"), "file"))
@@ -296,16 +308,16 @@ def _read_small(small: Dict[str, Any], entries: Dict[str, Entry]) -> None:
         raise BundleError("the bundle's sysfs.json is malformed")
 
 
-def _mapping(small: Dict[str, Any], key: str) -> List[Tuple[str, Any]]:
+def _mapping(small: "Dict[str, Any]", key: str) -> "List[Tuple[str, Any]]":
     return [(check_name(path), value) for path, value in small.get(key, {}).items()]
 
 
-def _line(value: Any) -> Optional[str]:
+def _line(value: "Any") -> "Optional[str]":
     # It is shown in reports: a stranger's text stays short and on one line.
     return value if isinstance(value, str) and value.isprintable() and len(value) <= 400 else None
 
 
-def _overlay(listed: Any, entries: Dict[str, Entry]) -> List[str]:
+def _overlay(listed: "Any", entries: "Dict[str, Entry]") -> "List[str]":
     """Puts what the manifest says of each entry into ENTRIES; returns the paths whose content is gone."""
     gone = []
     if not isinstance(listed, list):

@@ -8,7 +8,12 @@ that a whole check may take.
 
 import zlib
 from io import BytesIO
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from .record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Optional, Tuple
 
 __all__ = ["FILE", "HARD_LINK", "KINDS", "LINK", "BundleError", "Member", "Tar", "check_name", "files"]
 
@@ -55,14 +60,14 @@ class Member(NamedTuple):
 class Tar:
     """The members of a tar, one after another."""
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
+    def __init__(self, read: "Callable[[int], bytes]") -> None:
         """READ gives as many bytes as it is asked for, fewer only at the end."""
         self._read = read
         self._left, self._padding = 0, 0
         self.ended = False
         """Whether the mark of the archive's end was read."""
 
-    def next(self) -> Optional[Member]:
+    def next(self) -> "Optional[Member]":
         """Go to the next member; None at the end. Raises `BundleError` for damage and for endless headers."""
         more: Dict[str, str] = {}
         for _ in range(_HEADERS + 1):
@@ -97,7 +102,7 @@ class Tar:
         self._left -= len(part)
         return part
 
-    def _header(self) -> Optional[bytes]:
+    def _header(self) -> "Optional[bytes]":
         while self._left:
             self._part()
         if self._padding and len(self._read(self._padding)) < self._padding:
@@ -115,7 +120,7 @@ class Tar:
             raise BundleError("not a tar archive, or a damaged one: a header's checksum is wrong")
         return header
 
-    def _member(self, header: bytes, kind: bytes, size: int, more: Dict[str, str]) -> Member:
+    def _member(self, header: bytes, kind: bytes, size: int, more: "Dict[str, str]") -> Member:
         if kind == b"S":
             flag = header[482:483]
             while flag.strip(b"\0"):  # blocks that go on with the map of a sparse file
@@ -137,7 +142,7 @@ class Tar:
         return Member(name, kind, size, more.get("linkpath") or _text(header[157:257].partition(b"\0")[0]))
 
 
-def files(data: bytes) -> Dict[str, bytes]:
+def files(data: bytes) -> "Dict[str, bytes]":
     """Return the content of each regular file in DATA (.tar.gz) by name.
 
     Raises `BundleError` for damage, for anything but files and folders, for names that leave the archive's
@@ -260,7 +265,7 @@ def _header_name(header: bytes) -> str:
     return name
 
 
-def _records(content: bytes) -> Dict[str, str]:
+def _records(content: bytes) -> "Dict[str, str]":
     """The records of a pax header that matter; "GNU.sparse" for a file whose content is only a part of it."""
     found: Dict[str, str] = {}
     for key, value in _pairs(content):
@@ -272,7 +277,7 @@ def _records(content: bytes) -> Dict[str, str]:
     return found
 
 
-def _pairs(content: bytes) -> List[Tuple[bytes, bytes]]:
+def _pairs(content: bytes) -> "List[Tuple[bytes, bytes]]":
     pairs, at = [], 0
     while at < len(content) and content[at : at + 1] != b"\0":
         digits = content[at : at + 8].partition(b" ")[0]

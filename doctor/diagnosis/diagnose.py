@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.diagnosis import engine, targets
 from doctor.diagnosis import finding as f
 from doctor.diagnosis.finding import Cause, Diagnosis, Finding, Row, Target
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.diagnosis.waivers import Waiver
     from doctor.facts.host import Host
     from doctor.facts.pci import Device

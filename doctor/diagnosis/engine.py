@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.diagnosis import finding as f
 from doctor.diagnosis.evaluate import evaluate, fill, fill_value, truth
 from doctor.diagnosis.finding import Finding, Target
 from doctor.facts.fact import Fact
 from doctor.facts.given import Given
 from doctor.facts.target import TargetFacts
+from doctor.later import opened
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts.host import Host
 
-Rule = dict[str, Any]
+Rule = dict[str, "Any"]
 
 
-class HostScope(dict[str, Any]):
+class HostScope(dict[str, "Any"]):
     """The names that a rule sees: groups of facts, each read when it is first asked for."""
 
     def __init__(self, host: Host) -> None:
@@ -201,7 +203,7 @@ def _finding(
         status=status,
         severity=_choose(rule["severity"], scope) or "advice",
         weak=bool(fact.weak),
-        title=fill(_choose(rule["problem"], scope) or [], scope) if status == f.FAIL else rule["title"],
+        title=fill(_choose(opened(rule["problem"]), scope) or [], scope) if status == f.FAIL else rule["title"],
         detail=detail,
         why=rule["why"],
         sources=fact.sources[:8] if status in (f.PASS, f.FAIL) or status == f.UNKNOWN else (),
@@ -214,7 +216,7 @@ def _finding(
 
 def _after(rule: Rule, scope: HostScope) -> tuple[str, ...]:
     """The checks whose failure explains this one, as things stand on this host."""
-    conditions = rule["after_when"]
+    conditions = opened(rule["after_when"])
     return tuple(
         name for name in rule["after"] if name not in conditions or truth(evaluate(conditions[name], scope)) is True
     )
@@ -235,7 +237,7 @@ def _remedies(rule: Rule, scope: HostScope) -> list[dict[str, Any]]:
     `number` is the place of each among the rule's.
     """
     chosen: list[dict[str, Any]] = []
-    for number, entry in enumerate(rule["remedy"]):
+    for number, entry in enumerate(opened(rule["remedy"])):
         if entry["when"] is not None and truth(evaluate(entry["when"], scope)) is not True:
             continue
         step = dict(entry["step"])

@@ -16,12 +16,15 @@ Fact(value=UNKNOWN, sources=(), wanted=('proc/cmdline',), weak=False)
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.say import say
 
-Scope = Mapping[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+Scope = Mapping[str, "Any"]
 MOST = 50_000  # members that a quantifier looks at, those of quantifiers inside it counted too
 _LEFT = "\0left"  # the name in a scope under which a quantifier tells those inside it how many are left
 

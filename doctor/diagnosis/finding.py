@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from doctor.evidence.types import Source
 from doctor.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PASS, FAIL, UNKNOWN, NOT_APPLICABLE, WAIVED = "pass", "fail", "unknown", "not-applicable", "waived"
 SEVERITIES = ("blocker", "risk", "advice")  # worst first

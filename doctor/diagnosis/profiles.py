@@ -10,14 +10,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from doctor.diagnosis.diagnose import ESSENTIAL_HOST, ESSENTIAL_TARGET
 from doctor.say import say
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEFAULT = "passthrough"
-Profile = dict[str, Any]
-Rule = dict[str, Any]
+Profile = dict[str, "Any"]
+Rule = dict[str, "Any"]
 
 
 def choose(name: str | None, knowledge: dict[str, Any]) -> Profile:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.diagnosis.finding import Target
 from doctor.later import later
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.facts.host import Host
     from doctor.facts.pci import Device

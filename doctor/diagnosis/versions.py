@@ -6,12 +6,13 @@ version; where nothing was, a check that speaks of other versions does not apply
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.knowledge.store import PROGRAMS
 from doctor.say import say, sentences
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts.fact import Fact
     from doctor.facts.host import Host
 

@@ -5,11 +5,10 @@ No member ever reaches the disk; links are texts, never followed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.types import Evidence, InputError
 from doctor.evidence.unpack import GZIP, NoZstd, TooMuch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.clean import BREAKS
 from doctor.evidence.types import Evidence, InputError, Piece
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.collect.model import Collected, Entry
     from doctor.evidence.tree import Tree

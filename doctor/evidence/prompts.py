@@ -52,6 +52,7 @@ _TITLE = r"""(?P<mark>[\s\#*_=>.)\-\d]{0,12})
         (?:[`"'](?P<quoted>[^`"']{3,300})[`"']|(?P<bare>[a-z][a-z0-9_./-]{1,40}?(?:\s[^:：`]{1,200}?)?))
         (?:\s?(?:output|gives|shows|says|returns|prints|的?输出|的?结果|ausgabe)){0,2}
         (?P<end>\s?[:：]?[\s*_=\-]{0,8})"""
+_TITLE_BEGINS, _TITLE_ENDS = frozenset("#*_=>.)-0123456789"), frozenset(":：*_=-")
 _NAME = later(r"[a-z][a-z0-9_.-]{1,40}")
 # Words of sentences about a program.
 _SAID = frozenset(
@@ -126,6 +127,9 @@ def titled(line: str) -> str | None:
     # Where words are not parted by blanks, a program's name stands between other letters.
     if COMMANDS.isdisjoint(words) and (line.isascii() or COMMANDS.isdisjoint(_NAME.findall(line[:_LONGEST].lower()))):
         return None
+    bare = line[:_LONGEST].strip()
+    if not (bare[0] in _TITLE_BEGINS or bare[-1] in _TITLE_ENDS or any(mark in bare for mark in "`\"'")):
+        return None  # what is neither marked nor quoted is no title
     found = _title().fullmatch(line[:_LONGEST].rstrip())
     if not found:
         return None

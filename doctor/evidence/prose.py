@@ -70,6 +70,7 @@ _PLACE_HINTS = (
     "guest", "vm", "virtual", "domu", "gast", "虚拟机", "虛擬機", "客户机", "客戶機", "客机", "host",
     "hypervisor", "bare", "dom0", "node", "wirt", "宿主", "物理", "主机", "母机",
 )  # fmt: skip
+_MISSED_HINTS = ("n't", "n’t", "nt ", "not", " no ", "没", "沒", "不到", "kein", "nicht")
 _QUOTED_HINTS = ("dmar", "amd-vi", "iommu", "vfio", "remapping", "directed")
 _SENTENCE_WORDS = frozenset(
     (  # noqa: SIM905 - words, not data
@@ -117,7 +118,8 @@ def misses(text: str) -> bool:
     """
     head = text[:_LOOKED_AT]
     low = head.lower()
-    return any(word in low for word in _QUOTED_HINTS) and _pattern(_MISSED).search(head) is not None
+    hinted = any(word in low for word in _QUOTED_HINTS) and any(word in low for word in _MISSED_HINTS)
+    return hinted and _pattern(_MISSED).search(head) is not None
 
 
 def _ideographs(text: str) -> int:

@@ -7,11 +7,12 @@ command's output is under `cmd/` (`cmd/dmesg`), a directory's listing ends in a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
 
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -163,6 +164,7 @@ class Evidence:
         self._pieces: dict[str, list[Piece]] = {}
         for piece in pieces:
             self._pieces.setdefault(piece.path, []).append(piece)
+        self._sorted = sorted(self._pieces)
         self._read: dict[str, list[Piece]] = {}  # logs, as doctor.evidence.logs reads them
 
     def paths(self) -> Iterator[str]:
@@ -199,8 +201,14 @@ class Evidence:
 
     def under(self, prefix: str, suffix: str = "") -> list[Piece]:
         """The readable pieces whose path begins with `prefix` and ends in `suffix`, in path order."""
-        names = sorted(p for p in self._pieces if p.startswith(prefix) and p.endswith(suffix))
-        return [piece for name in names for piece in self.pieces(name)]
+        names = self._sorted
+        found: list[Piece] = []
+        at = bisect_left(names, prefix)
+        while at < len(names) and names[at].startswith(prefix):
+            if names[at].endswith(suffix):
+                found += self.pieces(names[at])
+            at += 1
+        return found
 
     def listing(self, path: str) -> tuple[tuple[str, ...], Piece] | None:
         """The names in directory `path` (with its slash) and the piece that lists them.

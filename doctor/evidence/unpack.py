@@ -13,9 +13,12 @@ gzip (RFC 1952), bzip2, xz (the .xz file format 1.2), zstd (RFC 8878; Python 3.1
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from doctor.collect.untar import Forward
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 GZIP, XZ, BZIP2, ZSTD = b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 18

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Source
 from doctor.facts.cmdline import slip
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.facts.modprobe import ids as configured_ids
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.evidence.types import Evidence
     from doctor.facts.host import Host
     from doctor.facts.pci import Device

@@ -18,8 +18,6 @@ which of the files that loader reads, and which words come out of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts import bootfiles, loaders
 from doctor.facts.bootfiles import ENTRIES, GRUB_FILE, GRUB_VARIABLES, GRUBENV, ONE_LINE
 from doctor.facts.bootfiles import ConfigLine as ConfigLine
@@ -30,8 +28,10 @@ from doctor.facts.platform import Platform, find_line
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Source
 

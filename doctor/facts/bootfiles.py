@@ -18,11 +18,11 @@ bootc's kargs.d.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 

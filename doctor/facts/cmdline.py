@@ -9,14 +9,14 @@ Source of the rules: linux init/main.c, kernel/params.c, lib/cmdline.c. Which op
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 WANTED = "proc/cmdline"
 

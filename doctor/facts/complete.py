@@ -7,11 +7,10 @@ filter lets through, was not printed if it is not there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.types import CUT, EXCERPT, FILTERED, WHOLE, Piece
 from doctor.later import later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.facts.messages import Event
 

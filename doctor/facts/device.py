@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.fact import UNKNOWN, Fact
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.evidence.types import Source
     from doctor.facts.capabilities import Capabilities
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from doctor.evidence.types import Source
 from doctor.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 
 class _Unknown:
@@ -45,7 +47,7 @@ def unknown(*wanted: str) -> Fact:
     return Fact(UNKNOWN, (), wanted)
 
 
-class Listing(tuple[Any, ...]):
+class Listing(tuple["Any", ...]):
     """A tuple that knows whether it is complete, and what would complete it.
 
     >>> Listing((1, 2), complete=False).complete

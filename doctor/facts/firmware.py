@@ -17,13 +17,13 @@ bootctl(1), drivers/firmware/efi/libstub/secureboot.c; security/lockdown/lockdow
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.facts.fact import Fact, unknown
 from doctor.facts.platform import find_line
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -14,15 +14,16 @@ group's number beside lspci's line (Arch Linux's loop, lsiommu, ls-iommu, Unraid
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Piece
 from doctor.facts.messages import full_address, is_address
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from doctor.evidence.types import Source
 

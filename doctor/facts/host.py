@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Evidence, Source
 from doctor.facts.fact import Contradiction, Fact, Listing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts import boot as boot_facts
     from doctor.facts import modprobe as modprobe_facts
     from doctor.facts import platform as platform_facts

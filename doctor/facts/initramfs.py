@@ -19,16 +19,16 @@ bash; hooks run in their order, `modconf` takes modprobe.d along, `kms` takes th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts import lists
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.facts.lists import Value, plain, plain_string
 from doctor.facts.silence import would_show
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece, Source
 

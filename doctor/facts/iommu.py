@@ -7,8 +7,6 @@ Sysfs beats the log, the log beats parameters; what a log's silence proves is th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.types import CUT, FILTERED, WHOLE, Evidence, Piece
 from doctor.facts.cmdline import Cmdline
 from doctor.facts.fact import Contradiction, Fact, unknown
@@ -18,6 +16,7 @@ from doctor.facts.pci import GROUPS, VFIO_DRIVERS, Pci
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -17,13 +17,13 @@ option says that it is off. An excerpt proves only what it shows.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.evidence.types import CUT, FILTERED
 from doctor.facts.fact import Fact, unknown
 from doctor.facts.silence import would_show
 from doctor.later import later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

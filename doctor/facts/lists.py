@@ -14,11 +14,11 @@ but its lists are strings: `+=` appends without a blank of its own.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -17,14 +17,14 @@ Sources of the facts: the Boot Loader Interface (EFI variables LoaderInfo and St
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.bootfiles import ONE_LINE
 from doctor.facts.fact import Fact, unknown
 from doctor.facts.platform import find_line
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece
     from doctor.facts.platform import Platform

@@ -10,13 +10,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from doctor.evidence.types import WHOLE, Piece, Source
 from doctor.facts.fact import UNKNOWN
 from doctor.facts.messages import full_address
 from doctor.later import later
 from doctor.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ADDRESS = later(r"(?<![0-9a-fA-F:.])((?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])(?![0-9a-fA-F:])")
 _GROUP = later(r"(?:iommu[ _]?)?group:?\s{0,4}(\d{1,5})\b", re.IGNORECASE)

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import EARLIER_LOG, EXCERPT, KERNEL_LOGS, Evidence, Piece, Source
 from doctor.facts.complete import PLACES, passes, span
 from doctor.facts.fact import UNKNOWN, Fact, Listing
-from doctor.later import later
+from doctor.later import later, opened
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 TOOL_LOGS = (
     "cmd/messages",
@@ -131,7 +132,7 @@ class Scanner:
             for words, parts in template["wordings"]:
                 if present.issuperset(words) and self._room(name):
                     starts = starts or _line_starts(text)
-                    for here, fields, begin, end in _hits(text, starts, parts, done):
+                    for here, fields, begin, end in _hits(text, starts, opened(parts), done):
                         done.add(here)
                         if self._keep(name, fields.get("device", "")):
                             whole = text[begin : min(end, begin + _QUOTED)].strip()
@@ -337,7 +338,7 @@ class Log:
             return None
         place = PLACES.index(template["place"])
         for piece, first, last in self._spans:
-            if first < place <= last and passes(template["wordings"][0][1], piece):
+            if first < place <= last and passes(opened(template["wordings"][0][1]), piece):
                 return piece.cite(0)
         return None
 

@@ -18,7 +18,6 @@ quoted (linux kernel/params.c). vfio-pci's `ids` is one string: a later one repl
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from doctor.facts import lists
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
@@ -26,8 +25,10 @@ from doctor.facts.lists import plain as plain
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece, Source
 

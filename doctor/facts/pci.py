@@ -6,7 +6,6 @@ Sysfs beats a listing, a listing beats the log; of two listings the later one sa
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import EXCERPT, WHOLE, Evidence
 from doctor.facts import lspci
@@ -17,7 +16,10 @@ from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing, unknown
 from doctor.facts.messages import Log, full_address, is_address
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts.capabilities import Capabilities
     from doctor.facts.topology import Topology
 

@@ -6,13 +6,14 @@ add words of their own. The order of words does not matter.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.cmdline import Cmdline, Word, split
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts.boot import Boot, ConfigLine
 
 

@@ -16,14 +16,15 @@ Sources of the facts: os-release(5); the kernel release suffixes of the distribu
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import Fact, unknown
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece, Source
 

@@ -10,14 +10,16 @@ Source: Proxmox VE, qm.conf(5) (hostpciN, machine, bios, onboot, args) and PVE/M
 
 from __future__ import annotations
 
-from typing import Any
-
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact
 from doctor.facts.messages import full_address
 from doctor.facts.qemu import devices_of
 from doctor.facts.vm import Machine, Passed
 from doctor.later import later
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ADDRESS = later(r"(?:[0-9a-fA-F]{4,6}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?")
 

@@ -10,10 +10,9 @@ True
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.types import FILTERED, WHOLE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Piece
 

@@ -17,13 +17,12 @@ configuration says; the two then contradict one another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.facts.fact import UNKNOWN, Contradiction, Fact, Listing
 from doctor.facts.modules import BUILT_IN, LOADABLE, LOADED
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Source
     from doctor.facts.iommu import Iommu

@@ -7,12 +7,14 @@ drivers/iommu/iommu.c (iommu_group_claim_dma_owner) and, before 5.19, drivers/vf
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.evidence.types import Source
     from doctor.facts.host import Host
     from doctor.facts.messages import Event, Log

@@ -9,11 +9,13 @@ One module a manager: proxmox.py, libvirt.py, qemu.py; each is imported where it
 
 from __future__ import annotations
 
-from typing import Any
-
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Passed(NamedTuple):

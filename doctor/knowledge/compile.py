@@ -6,7 +6,6 @@ check whose knowledge is compiled already. What a file may hold is said by the s
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,10 +15,11 @@ from doctor.knowledge.document import Document, Fault, KnowledgeError, Trail, re
 from doctor.knowledge.lower import ExpressionError, lower, lower_text
 from doctor.knowledge.profiles import compile_profiles
 from doctor.knowledge.schema import load_schema, schema_of, violations
+from doctor.knowledge.store import packed
 from doctor.knowledge.translate import FOLDER, kind_of, table, translated
 
 __all__ = ["KnowledgeError", "compile_folder", "compile_messages", "compile_rule", "compile_rules", "write"]
-FORMAT = 1
+FORMAT = 2
 NOT_RULES = ("messages", "platforms", "parameters", "profiles", FOLDER)  # folders that hold other knowledge
 NESTED = 2  # `each` inside `each`
 _KEPT = ("event", "place", "proves", "strength", "always", "harmless", "aims", "then", "then_text")
@@ -51,7 +51,7 @@ def compile_folder(rules: Path, language: str = "") -> dict[str, Any]:
 def write(rules: Path, target: Path, language: str = "") -> None:
     """Compiles the folder `rules` into the JSON file `target`, as the wheel ships it. Raises KnowledgeError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(compile_folder(rules, language), ensure_ascii=False, separators=(",", ":")), "utf-8")
+    target.write_text(packed(compile_folder(rules, language)), "utf-8")
 
 
 def load(path: Path, folder: Path | None = None, said: Mapping[str, str] | None = None) -> Document:

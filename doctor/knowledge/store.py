@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
 
+from doctor.later import opened
+from doctor.later import sealed as seal
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import Any
 
 # Plain strings and os.path: importing pathlib costs a tenth of a whole check.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
@@ -20,7 +24,7 @@ SHIPPED = PACKAGE + "/data/rules.json"
 LOCALE = "locale"  # the folder of the catalogues, which English does not depend on
 # The programs by whose versions rules tell cases apart, and how they are called.
 PROGRAMS = {"kernel": "Linux", "proxmox": "Proxmox VE", "qemu": "QEMU"}
-COMPILER = ("compile.py", "lower.py", "profiles.py")  # of this folder: what makes the compiled knowledge
+COMPILER = ("compile.py", "lower.py", "profiles.py", "store.py")  # of this folder: what makes the compiled knowledge
 CHECKOUT = os.path.dirname(PACKAGE) + "/rules"  # noqa: PTH120
 
 
@@ -75,15 +79,16 @@ def choose_language(asked: str | None, environment: Mapping[str, str]) -> str:
     return found or ""
 
 
-def load(extra: str | None = None, language: str = "") -> dict[str, Any]:
+def load(extra: str | None = None, language: str = "", sealed: bool = False) -> dict[str, Any]:
     """The compiled knowledge; `extra` names a file or folder with rules of the user's own, which add to it.
 
-    `language` is one of `languages`, or "" for English; rules of the user's own stay as they are written.
+    `language` is one of `languages`, or "" for English; rules of the user's own stay as they are written. `sealed`:
+    what `packed` seals may stay so, for who asks `doctor.later.opened` for it.
 
     A rule of `extra` replaces one with the same id, as does a profile of its folder `profiles`. Raises
     `doctor.knowledge.compile.KnowledgeError`.
     """
-    known = _base(language)
+    known = _base(language) if sealed else unsealed(_base(language))
     if extra is None:
         return known
     from pathlib import Path
@@ -97,6 +102,28 @@ def load(extra: str | None = None, language: str = "") -> dict[str, Any]:
     own = {rule["id"]: rule for rule in compile_rules(path)}
     rules = [own.pop(rule["id"], rule) for rule in known["rules"]] + list(own.values())
     return {**known, "rules": rules, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
+
+
+_FEW = ("remedy", "problem", "after_when")  # of a rule, needed where it fails
+
+
+def packed(known: dict[str, Any]) -> str:
+    """The knowledge as a file holds it: JSON, in which what few checks need is sealed."""
+    return json.dumps(_each(known, seal), ensure_ascii=False, separators=(",", ":"))
+
+
+def unsealed(known: dict[str, Any]) -> dict[str, Any]:
+    """The knowledge with nothing sealed."""
+    return _each(known, opened)
+
+
+def _each(known: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    rules = [{key: change(part) if key in _FEW else part for key, part in rule.items()} for rule in known["rules"]]
+    messages = [
+        {**message, "wordings": [[words, change(parts)] for words, parts in message["wordings"]]}
+        for message in known["messages"]
+    ]
+    return {**known, "rules": rules, "messages": messages}
 
 
 def _base(language: str) -> dict[str, Any]:
@@ -204,7 +231,7 @@ def _remember(path: Path | None, known: dict[str, Any]) -> None:
         handle, name = mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(known, file, ensure_ascii=False, separators=(",", ":"))
+                file.write(packed(known))
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

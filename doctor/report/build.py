@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.collect.catalogue import ask_for
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.diagnosis.finding import Cause as FoundCause
     from doctor.diagnosis.finding import Diagnosis, Finding
     from doctor.evidence.types import Source

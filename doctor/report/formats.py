@@ -6,11 +6,13 @@ A new format is a renderer, its template if it has one, and a line here.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.report.model import Report
 
 

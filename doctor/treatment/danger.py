@@ -8,15 +8,16 @@ blacklists, that were not there before. What the host needs is `doctor/facts/nee
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from doctor.later import later
 from doctor.record import NamedTuple
 from doctor.say import say, sentences
 from doctor.treatment import safe
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from doctor.facts.needs import Need
     from doctor.treatment.platforms import HostFacts

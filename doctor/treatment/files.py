@@ -6,12 +6,11 @@ no redaction touched, is written anew; any other change is told in words, beside
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.fact import UNKNOWN
 from doctor.record import NamedTuple
 from doctor.say import say
@@ -12,8 +10,10 @@ from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, runs, step_of, verify_of
 from doctor.treatment.words import Grammar, Wish, holds, key, rewrite, value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from doctor.facts.boot import ConfigLine
     from doctor.treatment.platforms import HostFacts, Way

@@ -5,14 +5,13 @@ Source of the ways: modprobe.d(5).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.facts.modprobe import plain
 from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Part, is_current
 from doctor.treatment.outcome import verify_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.facts.modprobe import Entry
     from doctor.treatment.modules import Desk

@@ -7,7 +7,6 @@ Source of the ways: modprobe.d(5); linux Documentation/ABI/testing/sysfs-bus-pci
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from doctor.facts.modprobe import ids as effective_ids
 from doctor.facts.modprobe import plain
@@ -18,8 +17,10 @@ from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, verify_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from doctor.facts.modprobe import Entry, Load
     from doctor.treatment.platforms import HostFacts, Ways

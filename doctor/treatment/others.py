@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.outcome import make_step, runs
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +14,13 @@ if TYPE_CHECKING:
     from doctor.treatment.platforms import HostFacts, Ways
     from doctor.treatment.result import Action, Step
     from doctor.treatment.steps import Ask
+
+
+def step_for(ask: Ask, facts: HostFacts, ways: Ways) -> Step | None:
+    """The step of an ask of one of these kinds; None if there is nothing to do."""
+    if ask.kind == "vm_config":
+        return vm_step(ask, ways)
+    return run_step(ask) if ask.kind == "run" else by_hand_step(ask, facts)
 
 
 def vm_step(ask: Ask, ways: Ways) -> Step | None:

@@ -7,26 +7,26 @@ distribution or its commands: `rules/platforms/` does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.say import say, sentences
-from doctor.treatment import lines, modules, others, safe
+from doctor.treatment import modules, safe
 from doctor.treatment.danger import warn
 from doctor.treatment.files import Drafts
 from doctor.treatment.kernel import Job, kernel_steps, misplaced
 from doctor.treatment.modules import Desk
 from doctor.treatment.outcome import by_firmware, make_step, runs, step_of
-from doctor.treatment.platforms import HostFacts, Ways, choose
+from doctor.treatment.platforms import choose
 from doctor.treatment.proofs import untried
 from doctor.treatment.restart import restart
 from doctor.treatment.steps import asks_of, gather, ranks, settled
 from doctor.treatment.words import grammar, key, merge, value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from doctor.diagnosis.finding import Cause, Finding
-    from doctor.treatment.platforms import Way
+    from doctor.treatment.platforms import HostFacts, Way, Ways
     from doctor.treatment.result import Plan, Remedy, Step
     from doctor.treatment.steps import Ask
 
@@ -109,19 +109,27 @@ def _steps(asks: list[Ask], desk: Desk, job: Job, platforms: Mapping[str, Any], 
     """All steps: edits by cause, then what brings them into effect, and how to verify."""
     facts, ways, drafts = desk.facts, desk.ways, desk.drafts
     edits, updates = _boot(job, ways, asks)
-    hands = [ask for kind in ("person", "move_device", "other_hardware") for ask in _of(asks, kind)]
-    blocks = [[step] for ask in hands if (step := others.by_hand_step(ask, facts))]
+    blocks = _others(asks, ("person", "move_device", "other_hardware"), desk)
     blocks += [[step_of(draft, ways.data)] for draft in drafts]
     blocks += [[step] for step in desk.steps]
     blocks += [edits]
-    blocks += [[step] for ask in _of(asks, "vm_config") if (step := others.vm_step(ask, ways))]
-    blocks += [[step] for ask in _of(asks, "run") if (step := others.run_step(ask))]
+    blocks += _others(asks, ("vm_config", "run"), desk)
     steps = _in_order(blocks, rank) + updates
     steps += _initramfs(ways, drafts, updates, _in_place(asks, drafts, steps))
     needs = [step for step in steps if step["files"] or step["kind"] in _BOOTED]
     settings, cycles = _of(asks, "firmware"), _of(asks, "power_cycle")
     steps += restart(settings, cycles, facts, ways, platforms.get("firmware", {}), needs)
     return steps + _verification(steps, rank)
+
+
+def _others(asks: list[Ask], kinds: Sequence[str], desk: Desk) -> list[list[Step]]:
+    """The steps of these kinds, which change no file."""
+    found = [ask for kind in kinds for ask in _of(asks, kind)]
+    if not found:
+        return []
+    from doctor.treatment.others import step_for
+
+    return [[step] for ask in found if (step := step_for(ask, desk.facts, desk.ways))]
 
 
 _PLATFORMS_OWN = (
@@ -189,9 +197,13 @@ def _modules(desk: Desk, asks: list[Ask]) -> list[Ask]:
         elif ask.kind == "unload_modules":
             modules.unload_modules(desk, ask)
         elif ask.kind == "blacklist":
-            lines.blacklist(desk, ask)
+            from doctor.treatment.lines import blacklist
+
+            blacklist(desk, ask)
         elif ask.kind == "remove_line":
-            lines.remove_line(desk, ask)
+            from doctor.treatment.lines import remove_line
+
+            remove_line(desk, ask)
     return more + asks
 
 

@@ -6,14 +6,14 @@ which `rules/platforms/common.yaml` describes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment.proofs import inherited
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Protocol
 
     from doctor.evidence.types import Evidence
     from doctor.facts.boot import Boot
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from doctor.facts.pci import Pci
     from doctor.facts.platform import Platform
 
+    class HostFacts(Protocol):
+        """What treatment asks of a host's facts."""
+
+        @property
+        def boot(self) -> Boot: ...
+        @property
+        def platform(self) -> Platform: ...
+        @property
+        def modprobe(self) -> Modprobe: ...
+        @property
+        def modules(self) -> Modules: ...
+        @property
+        def firmware(self) -> Firmware: ...
+        @property
+        def pci(self) -> Pci: ...
+        @property
+        def needs(self) -> Fact: ...
+        @property
+        def evidence(self) -> Evidence: ...
+
+
 FALLBACK = "generic"
 NOT_PLATFORMS = ("kernel", "firmware", "common")
 _DEEPEST = 8  # files that extend one another in a circle end here
-
-
-class HostFacts(Protocol):
-    """What treatment asks of a host's facts."""
-
-    @property
-    def boot(self) -> Boot: ...
-    @property
-    def platform(self) -> Platform: ...
-    @property
-    def modprobe(self) -> Modprobe: ...
-    @property
-    def modules(self) -> Modules: ...
-    @property
-    def firmware(self) -> Firmware: ...
-    @property
-    def pci(self) -> Pci: ...
-    @property
-    def needs(self) -> Fact: ...
-    @property
-    def evidence(self) -> Evidence: ...
 
 
 class Way(NamedTuple):

@@ -7,13 +7,13 @@ file's own. A file that changes a way states its proofs anew; those that it exte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from doctor.treatment.platforms import Ways
     from doctor.treatment.result import Step

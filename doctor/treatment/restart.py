@@ -5,14 +5,14 @@ Which maker's menu paths hold, and what a setting is called, is `rules/platforms
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.say import say, sentences
 from doctor.treatment import safe
 from doctor.treatment.outcome import make_step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from doctor.treatment.platforms import HostFacts, Ways
     from doctor.treatment.result import Step

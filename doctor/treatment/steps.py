@@ -27,13 +27,13 @@ person: "text"                    what only a person can do, and none of the kin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.diagnosis.finding import SEVERITIES
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from doctor.diagnosis.finding import Cause, Finding
 

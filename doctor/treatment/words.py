@@ -6,14 +6,14 @@ The knowledge of which parameters accumulate, which are lists and which values e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from doctor.treatment.steps import Ask
 

@@ -20,6 +20,7 @@ HOUSE = ROOT / "docs" / "architecture.md"
 MODULES = sorted((ROOT / "doctor").rglob("*.py"))
 LONGEST_MODULE, LONGEST_FUNCTION = 420, 45
 NOT_FOR_JSON = {"babel", "jinja2", "yaml", "rich", "weasyprint", "click", "typer", "docopt", "fire", "shtab"}
+SLOW = {"typing", "locale", "pathlib", "hashlib", "tempfile", "inspect", "dataclasses", "datetime", "urllib"}
 SHOW_MODULES = """
 import json, sys
 from doctor.cli import main
@@ -196,3 +197,18 @@ def test_check_to_json_loads_only_what_it_needs(tmp_path: Path) -> None:
     assert status in (0, 1, 3)
     assert json.loads(runs[1].stdout)["subject"]["kind"] == "paste"
     assert NOT_FOR_JSON.isdisjoint(loaded)
+
+
+def test_check_of_a_bundle_loads_nothing_slow_of_the_standard_library() -> None:
+    """Each of these takes a tenth of a whole check, or more. The site of an environment may load some by itself."""
+    code = "import json, sys; print(json.dumps(sorted(sys.modules)))"
+    before = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    rules = ROOT / "doctor" / "data" / "rules.json"
+    if not rules.is_file():
+        pytest.skip("the rules are not compiled: a check compiles them")
+    bundle = str(ROOT / "samples" / "proxmox-no-iommu.tar.gz")
+    argv = [sys.executable, "-c", SHOW_MODULES, "check", bundle, "--format", "json"]
+    runs = [subprocess.run(argv, capture_output=True, text=True, check=True) for _ in range(2)]
+    status, loaded = json.loads(runs[1].stderr.splitlines()[-1])
+    assert status in (0, 1, 3)
+    assert SLOW.isdisjoint(set(loaded) - {name.partition(".")[0] for name in before})
