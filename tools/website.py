@@ -1,0 +1,122 @@
+"""Builds the documentation site: docs/, the pages that rules/ is the source of, and what else belongs to it.
+
+Usage: website.py [--out FOLDER]. Writes build/site unless another folder is named, and beside it, as FOLDER-source,
+the Markdown that the site is made of. Needs no network. Any warning of mkdocs is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import posixpath
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from catalogue import catalogue
+
+from doctor.knowledge.store import load
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / "tools" / "mkdocs.yml"
+# Files outside docs/ that have a page, and the page.
+ELSEWHERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md"}
+_FENCE = re.compile(r"^(```+)([a-z-]*)[^`\n]*\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
+
+
+def page(text: str, source: str, target: str) -> str:
+    """A document at `source` in the project as the site's page `target`: links lead to where pages are there.
+
+    >>> page("[a](docs/lab.md) [b](LICENSE)", "CONTRIBUTING.md", "contributing.md")
+    '[a](lab.md) b'
+    >>> page("[a](../../CONTRIBUTING.md#style)", "docs/recipes/x.md", "recipes/x.md")
+    '[a](../contributing.md#style)'
+    """
+    found, at = "", 0
+    for fence in _FENCE.finditer(text):
+        found += _linked(text[at : fence.start()], source, target)
+        # What tests read behind a block's language is no part of the page.
+        found += f"{fence[1]}{fence[2] or 'text'}\n{fence[3]}{fence[1]}"
+        at = fence.end()
+    return found + _linked(text[at:], source, target)
+
+
+def _linked(text: str, source: str, target: str) -> str:
+    def moved(match: re.Match[str]) -> str:
+        path, mark, anchor = match[2].partition("#")
+        if not path:
+            return match[0]
+        meant = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
+        there = ELSEWHERE.get(meant) or (meant.removeprefix("docs/") if meant.startswith("docs/") else None)
+        if there is None:
+            return match[1]  # a file of the project that is no page
+        return f"[{match[1]}]({posixpath.relpath(there, posixpath.dirname(target) or '.')}{mark}{anchor})"
+
+    return re.sub(r"\[([^\]\n]{1,300}(?:\n[^\]\n]{1,200})?)\]\(([^)\s:]{1,200})\)", moved, text)
+
+
+def gather(folder: Path) -> list[Any]:
+    """Writes all pages and pictures below `folder`; the checks' table of contents."""
+    for path in sorted((ROOT / "docs").rglob("*")):
+        place = path.relative_to(ROOT / "docs")
+        if path.suffix == ".md":
+            _write(folder / place, page(path.read_text("utf-8"), f"docs/{place.as_posix()}", place.as_posix()))
+        elif path.is_file():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder / place)
+    for source, target in ELSEWHERE.items():
+        if not (folder / target).exists():
+            _write(folder / target, page((ROOT / source).read_text("utf-8"), source, target))
+    found = catalogue(ROOT / "rules", load(None))
+    for name, text in found.pages.items():
+        _write(folder / name, text)
+    return found.contents
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def configured(source: Path, out: Path, checks: list[Any]) -> dict[str, Any]:
+    """The configuration of mkdocs for these folders."""
+    found: dict[str, Any] = yaml.safe_load(CONFIG.read_text("utf-8"))
+    nav = [{title: checks if part == "CHECKS" else part for title, part in one.items()} for one in found["nav"]]
+    return {**found, "nav": nav, "docs_dir": str(source), "site_dir": str(out)}
+
+
+def build(out: Path) -> int:
+    """Builds the site into `out`, which is emptied first; the exit status of mkdocs."""
+    source = out.with_name(out.name + "-source")
+    shutil.rmtree(source, ignore_errors=True)
+    settings = source / "mkdocs.yml"
+    pages = source / "pages"
+    checks = gather(pages)
+    _write(settings, yaml.safe_dump(configured(pages, out, checks), allow_unicode=True))
+    environment: Mapping[str, str] = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--config-file", str(settings)]
+    return subprocess.run(command, env=environment).returncode
+
+
+def main() -> int:
+    """Build it."""
+    parser = argparse.ArgumentParser(description="Builds the documentation site.")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", metavar="FOLDER")
+    out = parser.parse_args().out.resolve()
+    status = build(out)
+    if status == 0:
+        sys.stdout.write(f"{out / 'index.html'}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
