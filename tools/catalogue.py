@@ -1,24 +1,22 @@
 """The pages of the documentation that come from rules/: one for each check, and the settings of firmware.
 
-What a remedy is on a platform is asked of `doctor.treatment`: for failures of the rules' own cases, on hosts of which
-no more is known than `HOSTS` says and what the remedy takes away there. So no page says what no plan would.
+Failures and examples are the rules' own cases, judged anew; what mends them is what a plan says (prescribed.py). So no
+page says what passdoctor would not.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prescribed import by_platform, kind_of, settings
+from wording import block, code, escaped, indented, plain, reference
+
 from doctor.diagnosis.cases import Case, all_cases, evidence_of, prepare
-from doctor.diagnosis.finding import Cause, Finding
-from doctor.evidence.types import Evidence, Piece
-from doctor.facts.host import Host
+from doctor.diagnosis.finding import Finding
 from doctor.knowledge.explain import words
 from doctor.knowledge.store import PROGRAMS
-from doctor.treatment.plan import make_plan
-from doctor.treatment.steps import KINDS
 
 SUBJECTS = {
     "host": "The host",
@@ -41,60 +39,17 @@ SEVERITIES = {
     "risk": "it works, but endangers the host, its data or its isolation",
     "advice": "obsolete, useless, or better done otherwise",
 }
+_HOW = (
+    "A page says why a check is made, what it is judged by, and what to do on which system. `passdoctor explain CHECK` "
+    "tells the same in a terminal."
+)
+_SETTINGS = (
+    "What a plan asks for in the firmware setup (BIOS, UEFI), what makers call it, and where it is. A place of low "
+    "confidence has no source: look for the name elsewhere, too. A plan that knows the board's maker names that "
+    "maker's place alone."
+)
 _CASES = 12  # of a rule, at most, are asked for its remedies
 _REMEDIES = 4  # of a rule, at most, are shown
-_AFTERWARDS = ("reboot", "verify")
-_IN_WORDS = ("person", "other_hardware", "move_device", "run")  # the same on every system
-_UNTRIED = "they were not tried on this host"
-
-
-class Sample(NamedTuple):
-    """A host to show remedies on: `files` with {words} where parameters stand, and its lists of modules and options."""
-
-    title: str
-    files: dict[str, str]
-    modules: str = "etc/modules-load.d/vfio.conf"
-    options: str = "etc/modprobe.d/vfio.conf"
-
-
-_GRUB = 'GRUB_DEFAULT=0\nGRUB_CMDLINE_LINUX_DEFAULT="quiet{words}"\nGRUB_CMDLINE_LINUX=""\n'
-_BY_GRUB = {"proc/cmdline": "BOOT_IMAGE=/boot/vmlinuz root=/dev/sda1 ro quiet{words}\n", "etc/default/grub": _GRUB}
-_PVE = {"cmd/uname-a": "Linux pve 6.8.12-9-pve #1 SMP"}
-_ZFS = "root=ZFS=rpool/ROOT/pve-1 boot=zfs{words}\n"
-HOSTS = (
-    Sample("Proxmox VE, GRUB", {**_PVE, **_BY_GRUB}, "etc/modules"),
-    Sample(
-        "Proxmox VE, systemd-boot",
-        {
-            **_PVE,
-            "cmd/proxmox-boot-tool": "System currently booted with uefi\n1578-E2C7 is configured with: uefi",
-            "proc/cmdline": "initrd=\\EFI\\proxmox\\6.8.12-9-pve\\initrd.img-6.8.12-9-pve " + _ZFS,
-            "etc/kernel/cmdline": _ZFS,
-        },
-        "etc/modules",
-    ),
-    Sample("Debian", {"etc/os-release": "ID=debian\nVERSION_ID=12", **_BY_GRUB}, "etc/modules"),
-    Sample("Ubuntu", {"etc/os-release": "ID=ubuntu\nVERSION_ID=24.04", **_BY_GRUB}, "etc/modules"),
-    Sample("Fedora", {"etc/os-release": "ID=fedora\nVERSION_ID=42", "proc/cmdline": _BY_GRUB["proc/cmdline"]}),
-    Sample("RHEL 9 and kin", {"etc/os-release": "ID=rocky\nVERSION_ID=9.4", "proc/cmdline": _BY_GRUB["proc/cmdline"]}),
-    Sample(
-        "Arch, GRUB",
-        {"etc/os-release": "ID=arch", **_BY_GRUB, "etc/mkinitcpio.conf": "MODULES=()\nHOOKS=(base udev modconf)\n"},
-    ),
-    Sample(
-        "Arch, systemd-boot",
-        {
-            "etc/os-release": "ID=arch",
-            "cmd/bootctl": "Product: systemd-boot 257",
-            "boot/loader/entries/arch.conf": "title Arch\noptions root=/dev/sda2 rw quiet{words}\n",
-            "etc/mkinitcpio.conf": "MODULES=()\nHOOKS=(base udev modconf)\n",
-        },
-    ),
-    Sample("openSUSE", {"etc/os-release": "ID=opensuse-leap\nVERSION_ID=15.6", **_BY_GRUB}),
-    Sample("NixOS", {"etc/os-release": "ID=nixos"}),
-    Sample("Unraid", {"etc/unraid-version": 'version="7.0.0"'}),
-    Sample("TrueNAS SCALE", {"cmd/uname-a": "Linux nas 6.6.32-production+truenas #1"}),
-)
 
 
 class Catalogue(NamedTuple):
@@ -129,8 +84,7 @@ def _subject(path: Path, folder: Path) -> str:
 def _index(rules: Sequence[Mapping[str, Any]], subjects: Mapping[str, str]) -> str:
     parts = [
         "# All checks",
-        f"{len(rules)} checks. Each is one question about the host or about a device; its page says why it is asked, "
-        "what it is judged by, and what to do on which system. `passdoctor explain CHECK` tells the same in a terminal.",
+        f"{len(rules)} checks, each of them one question. {_HOW}",
         "\n".join(f"- **{level}**: {text}." for level, text in SEVERITIES.items()),
     ]
     for subject, title in SUBJECTS.items():
@@ -192,9 +146,11 @@ def _judged(rule: Mapping[str, Any], knowledge: Mapping[str, Any]) -> Iterator[s
     if rule["fail"] is not None:
         yield f"- **fails when** {code(words(rule['fail']))}"
     if rule["events"]:
-        yield "- **fails on** a line such as\n\n" + _indented("```text\n" + "\n".join(_lines(rule, knowledge)) + "\n```")
+        yield "- **fails on** a line such as\n\n" + indented("```text\n" + "\n".join(_lines(rule, knowledge)) + "\n```")
     if rule["pass"] is not None:
-        yield f"- **passes when** {code(words(rule['pass']))}" + ("" if rule["fail"] or rule["events"] else "; fails else")
+        yield f"- **passes when** {code(words(rule['pass']))}" + (
+            "" if rule["fail"] or rule["events"] else "; fails else"
+        )
     if rule["kind"] == "symptom":
         yield "- **otherwise** it is not applicable: a check of a symptom does not miss evidence"
     else:
@@ -220,12 +176,12 @@ def _said(rule: Mapping[str, Any]) -> Iterator[str]:
 
 def _text(parts: Sequence[Any]) -> str:
     """A lowered text: values of the host as names, and alternatives with a stroke between them."""
-    return " ".join("".join(_escaped(part) if isinstance(part, str) else _hole(part) for part in parts).split())
+    return " ".join("".join(escaped(part) if isinstance(part, str) else _hole(part) for part in parts).split())
 
 
 def _hole(node: Sequence[Any]) -> str:
     if node[0] == "const":
-        return _escaped(str(node[1]))
+        return escaped(str(node[1]))
     if node[0] == "if":
         first, other = _hole(node[2]), _hole(node[3])
         return f"{first} / {other}" if first.strip() and other.strip() else f"\\[{first.strip() or other.strip()}\\]"
@@ -238,7 +194,9 @@ def _links(rule: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> Itera
     causes = [_link(name, titles, rule["after_when"].get(name)) for name in rule["after"]]
     yield "A failure here can be explained by" if causes else "Nothing else: a failure here is a cause of its own."
     yield from ["", *causes] if causes else []
-    follow = [_link(one["id"], titles, one["after_when"].get(rule["id"])) for one in rules if rule["id"] in one["after"]]
+    follow = [
+        _link(one["id"], titles, one["after_when"].get(rule["id"])) for one in rules if rule["id"] in one["after"]
+    ]
     if follow:
         yield from ["", "and it can explain" if causes else "It can explain", "", *follow]
 
@@ -261,7 +219,7 @@ def _failures(cases: Iterable[Case], knowledge: Mapping[str, Any]) -> list[_Fail
     for case in failing[:_CASES]:
         for finding in prepare(case, dict(knowledge)).findings:
             if finding.check == case.rule["id"] and finding.status == "fail":
-                kinds = tuple(_kind(step) for step in finding.remedy)
+                kinds = tuple(kind_of(step) for step in finding.remedy)
                 settings = tuple(str(step["firmware"]) for step in finding.remedy if "firmware" in step)
                 found.setdefault((kinds, settings), _Failure(case, finding))
         if len(found) >= _REMEDIES:
@@ -274,17 +232,13 @@ def _rank(body: Mapping[str, Any]) -> tuple[bool, bool]:
     return ("cause" in body or "beside" in body, "remedy" not in body)
 
 
-def _kind(step: Mapping[str, Any]) -> str:
-    return next(key for key in step if key in KINDS)
-
-
 def _remedies(failures: Sequence[_Failure], knowledge: Mapping[str, Any]) -> list[str]:
     """What to do about each kind of failure, by platform."""
     told: dict[str, list[list[str]]] = {}
     for _, finding in failures:
         if finding.remedy:
             heading = f"**{plain(finding.title)}.** {plain(finding.detail)}"
-            steps = [*_settings(finding, knowledge), *_by_platform(finding, knowledge)]
+            steps = [*settings(finding, knowledge), *by_platform(finding, knowledge)]
             told.setdefault(heading, []).append(steps)
     parts = []
     for heading, ways in told.items():
@@ -292,98 +246,6 @@ def _remedies(failures: Sequence[_Failure], knowledge: Mapping[str, Any]) -> lis
         for way in ways[1:]:
             parts += ["Or, if the evidence shows a machine for which that is right:", *way]
     return parts
-
-
-def _settings(finding: Finding, knowledge: Mapping[str, Any]) -> list[str]:
-    """The firmware settings that are asked for."""
-    known = knowledge["platforms"]["firmware"]["settings"]
-    asked = [name for step in finding.remedy for name in step.get("firmware", {}).get("settings", ())]
-    found = [
-        f"- In the firmware setup: [{plain(known[name]['title'])}](../firmware.md#{name}) to {plain(known[name]['set'])}"
-        for name in dict.fromkeys(asked)
-    ]
-    return ["\n".join(found)] if found else []
-
-
-def _by_platform(finding: Finding, knowledge: Mapping[str, Any]) -> list[str]:
-    """The steps on each sample host; what is the same on several stands once."""
-    rest = tuple(step for step in finding.remedy if "firmware" not in step)
-    if not rest:
-        return []
-    hosts = HOSTS[:1] if all(_kind(step) in _IN_WORDS for step in rest) else HOSTS
-    told: dict[str, list[str]] = {}
-    untried: set[str] = set()
-    for host in hosts:
-        steps, tried = _steps(finding._replace(remedy=rest), host, knowledge)
-        told.setdefault(steps, []).append(host.title)
-        untried.update(() if tried else [host.title])
-    if len(told) == 1:
-        return list(told)
-    return [f'=== "{_names(names)}"\n\n{_indented(text + _untried(names, untried))}' for text, names in told.items()]
-
-
-def _untried(names: Sequence[str], untried: set[str]) -> str:
-    """A remark on the systems whose steps are documented only."""
-    found = [name for name in names if name in untried]
-    system = "" if len(found) == len(names) else f" of {_names(found)}"
-    return f"\n\n*By the documentation{system}; [not carried out](../platforms.md).*" if found else ""
-
-
-def _names(names: Sequence[str]) -> str:
-    """The names of hosts, a loader's only where it matters.
-
-    >>> _names(["Arch, GRUB", "Arch, systemd-boot", "Debian"]), _names(["Arch, GRUB", "Debian"])
-    ('Arch, Debian', 'Arch with GRUB, Debian')
-    """
-    heads = [name.partition(", ")[0] for name in names]
-    shown = [
-        head if heads.count(head) > 1 else name.replace(", ", " with ") for head, name in zip(heads, names, strict=True)
-    ]
-    return ", ".join(dict.fromkeys(shown))
-
-
-def _steps(finding: Finding, sample: Sample, knowledge: Mapping[str, Any]) -> tuple[str, bool]:
-    """The plan's steps for one finding on one host, as Markdown, and whether they were carried out there."""
-    host = Host(_evidence(sample, finding.remedy), dict(knowledge))
-    plan = make_plan([finding], [Cause(finding, ())], host, knowledge["platforms"])
-    lines = [_step(step) for step in plan["steps"] if step["kind"] not in _AFTERWARDS]
-    lines += ["1. Reboot once."] if plan["reboots"] else []
-    verify = [command for step in plan["steps"] if step["kind"] == "verify" for command in step["commands"]]
-    lines += ["1. Verify:\n\n" + _indented(_block("sh", verify))] if verify else []
-    notes = [f"*{plain(note)}*" for note in plan["notes"] if _UNTRIED not in note]
-    return "\n\n".join(["\n".join(lines), *notes]), len(notes) == len(plan["notes"])
-
-
-def _step(step: Mapping[str, Any]) -> str:
-    """One step as an entry of a numbered list."""
-    alone = not step["files"] and not step["commands"]
-    summary = step["summary"].rstrip(":") if alone else step["summary"]
-    parts = [f"1. {'Optional: ' if step['optional'] else ''}{plain(summary)}"]
-    parts += [_indented(plain(text)) for text in (step["note"], step["risk"]) if text]
-    parts += [_indented(_block("diff", change["diff"].rstrip("\n").split("\n"))) for change in step["files"]]
-    if step["commands"] and not step["files"]:
-        parts.append(_indented(_block("sh", step["commands"])))
-    return "\n\n".join(parts) + "\n"
-
-
-def _evidence(sample: Sample, remedy: Iterable[Mapping[str, Any]]) -> Evidence:
-    """A sample host that has what the remedy takes away."""
-    parameters: list[str] = []
-    modules: list[str] = []
-    options: list[str] = []
-    for step in remedy:
-        parameters += step.get("kernel_parameter", {}).get("remove") or ()
-        modules += step.get("unload_modules") or ()
-        option = step.get("module_option", {})
-        options += [f"options {option['module']} {name}=1" for name in option.get("remove") or ()]
-        line = step.get("remove_line", {})
-        options += [f"{line['directive']} {name}" for name in line.get("modules") or ()]
-    given = "".join(f" {word}" for word in dict.fromkeys(map(str, parameters)))
-    files = {path: text.replace("{words}", given) for path, text in sample.files.items()}
-    files |= {sample.modules: "\n".join(map(str, modules))} if modules else {}
-    files |= {sample.options: "\n".join(options)} if options else {}
-    pieces = [Piece(path, text.rstrip("\n"), path, 1, None) for path, text in files.items()]
-    return Evidence("case", "sample", pieces)
 
 
 def _example(failures: Sequence[_Failure]) -> list[str]:
@@ -396,7 +258,7 @@ def _example(failures: Sequence[_Failure]) -> list[str]:
     for path in evidence_of(chosen.case).paths():
         for piece in evidence_of(chosen.case).pieces(path):
             name = "as pasted" if "paste" in chosen.case.body else path
-            parts.append(_block("text", (piece.text or "(nothing)").split("\n"), name))
+            parts.append(block("text", (piece.text or "(nothing)").split("\n"), name))
     return [*parts, f"it says: **{plain(chosen.finding.title)}.** {plain(chosen.finding.detail)}"]
 
 
@@ -408,16 +270,14 @@ def _firmware(firmware: Mapping[str, Any]) -> str:
     """The page of the firmware's settings."""
     parts = [
         "# Settings of the firmware",
-        "What a plan asks for in the firmware setup (BIOS, UEFI), what makers call it, and where it is. A place of low "
-        "confidence has no source: look for the name elsewhere, too. If a plan knows the board's maker it says only "
-        "that maker's place.",
+        _SETTINGS,
     ]
     for name, setting in firmware["settings"].items():
         looks = ", ".join(f"“{plain(text)}”" for text in setting.get("look_for", ()))
         parts += [f"## {plain(setting['title'])} {{ #{name} }}", f"Set it to: {plain(setting['set'])}"]
         parts += [f"Look for {looks}."] if looks else []
         parts += [plain(setting["note"])] if setting.get("note") else []
-        parts += ["Verify from Linux:", _block("sh", setting["verify"])] if setting.get("verify") else []
+        parts += ["Verify from Linux:", block("sh", setting["verify"])] if setting.get("verify") else []
         rows = [
             f"| {plain(maker)} | {plain(place['path'])} | {place['confidence']} | {plain(place['source'])} |"
             for maker, place in (setting.get("paths") or {}).items()
@@ -425,56 +285,3 @@ def _firmware(firmware: Mapping[str, Any]) -> str:
         head = ["| Maker | Usual place | Confidence | Source |", "|---|---|---|---|"]
         parts += ["\n".join([*head, *rows])] if rows else []
     return "\n\n".join(parts) + "\n"
-
-
-_TREE = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/"
-
-
-def reference(text: str) -> str:
-    """A reference as Markdown; one to a file of Linux leads to that file.
-
-    >>> reference("linux:drivers/iommu/iommu.c (pci_device_group)")
-    '[linux:drivers/iommu/iommu.c](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/drivers/iommu/iommu.c) (pci\\\\_device\\\\_group)'
-    >>> reference("CVE-2011-1898")
-    'CVE-2011-1898'
-    """
-    found = re.fullmatch(r"(linux:([\w./-]{1,200}))( .{0,200})?", text)
-    if not found or "/" not in found[2]:
-        return plain(text)
-    return f"[{plain(found[1])}]({_TREE}{found[2]}){plain(found[3] or '')}"
-
-
-def plain(text: str) -> str:
-    r"""A text as a line of Markdown that shows just that; what stands in backquotes stays code.
-
-    >>> plain("a_b <c> | `x_y`")
-    'a\\_b &lt;c&gt; &#124; `x_y`'
-    """
-    return _escaped(" ".join(str(text).split()))
-
-
-def _escaped(text: str) -> str:
-    """The same, with the blanks as they are."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        parts = ["\\`".join(parts)]
-    for at in range(0, len(parts), 2):
-        escaped = re.sub(r"([\\*_\[\]#])", r"\\\1", parts[at])
-        parts[at] = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "&#124;")
-    return "`".join(parts)
-
-
-def code(text: str) -> str:
-    """A text as code in a sentence."""
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
-
-
-def _block(language: str, lines: Sequence[str], title: str = "") -> str:
-    text = "\n".join(lines)
-    fence = "````" if "```" in text else "```"
-    named = f' title="{title}"' if title else ""
-    return f"{fence}{language}{named}\n{text}\n{fence}"
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))

@@ -28,15 +28,13 @@ class OutputError(ValueError):
 def renewed(text: str, run: Callable[[str], str]) -> str:
     """A document with every such block as its command prints it; `run` takes a command and returns its output.
 
-    >>> said = lambda command: f"A: {command}\\nb\\nc\\n\\nD: d\\n"
-    >>> print(renewed("```sh\\nls\\n```\\n\\n```text output\\nA: old\\nx\\n…\\n```\\n", said))
-    ```sh
-    ls
-    ```
+    >>> text = "```sh\\nls\\n```\\n\\n```text output\\nNOT READY: all of\\n…\\n\\n…\\n```\\n"
+    >>> print(renewed(text, lambda command: "NOT READY: all of it\\nb\\n\\nEVERYTHING ELSE\\n")[13:])
     <BLANKLINE>
     ```text output
-    A: ls
-    b
+    NOT READY: all of it
+    …
+    <BLANKLINE>
     …
     ```
     <BLANKLINE>
@@ -82,7 +80,13 @@ def printed(command: str) -> str:
     words = shlex.split(command)
     if words[:1] != ["passdoctor"]:
         raise OutputError("is not a command of passdoctor alone")
-    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": "0"}
+    environment = {
+        **os.environ,
+        "COLUMNS": "80",
+        "PYTHONPATH": str(ROOT),
+        "LC_ALL": "C.UTF-8",
+        "SOURCE_DATE_EPOCH": "0",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "doctor", *words[1:]], cwd=ROOT, env=environment, capture_output=True, text=True
     )

@@ -19,64 +19,81 @@ from typing import Any
 
 import yaml
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+from doctor.knowledge.store import load
+
+# Beside this file, wherever this is called from.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from catalogue import catalogue
-
-from doctor.knowledge.store import load
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "tools" / "mkdocs.yml"
 # Files outside docs/ that have a page, and the page.
-ELSEWHERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md"}
+ELSEWHERE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md", "rules": "checks/index.md"}
+# A link to a file, its text on one line or two.
+_LINK = re.compile(r"\[([^\]\n]{1,300}(?:\n[^\]\n]{1,200})?)\]\(([^)\s:]{1,200})\)")
+_CODE = re.compile(r"(?<!\[)`([a-z0-9-]{1,60})`(?!\])")
 _FENCE = re.compile(r"^(```+)([a-z-]*)[^`\n]*\n(.*?)^\1$", re.DOTALL | re.MULTILINE)
 
 
-def page(text: str, source: str, target: str) -> str:
+def page(text: str, source: str, target: str, checks: frozenset[str] = frozenset()) -> str:
     """A document at `source` in the project as the site's page `target`: links lead to where pages are there.
+
+    The name of one of `checks`, as code, becomes a link to its page.
 
     >>> page("[a](docs/lab.md) [b](LICENSE)", "CONTRIBUTING.md", "contributing.md")
     '[a](lab.md) b'
     >>> page("[a](../../CONTRIBUTING.md#style)", "docs/recipes/x.md", "recipes/x.md")
     '[a](../contributing.md#style)'
+    >>> page("see `acs-override`", "docs/x.md", "x.md", frozenset(["acs-override"]))
+    'see [`acs-override`](checks/acs-override.md)'
     """
     found, at = "", 0
     for fence in _FENCE.finditer(text):
-        found += _linked(text[at : fence.start()], source, target)
+        found += _linked(text[at : fence.start()], source, target, checks)
         # What tests read behind a block's language is no part of the page.
         found += f"{fence[1]}{fence[2] or 'text'}\n{fence[3]}{fence[1]}"
         at = fence.end()
-    return found + _linked(text[at:], source, target)
+    return found + _linked(text[at:], source, target, checks)
 
 
-def _linked(text: str, source: str, target: str) -> str:
-    def moved(match: re.Match[str]) -> str:
-        path, mark, anchor = match[2].partition("#")
+def _linked(text: str, source: str, target: str, checks: frozenset[str]) -> str:
+    """A text without fenced blocks, its links as they are on the page `target`."""
+
+    def moved(link: re.Match[str]) -> str:
+        path, mark, anchor = link[2].partition("#")
         if not path:
-            return match[0]
+            return link[0]
         meant = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         there = ELSEWHERE.get(meant) or (meant.removeprefix("docs/") if meant.startswith("docs/") else None)
         if there is None:
-            return match[1]  # a file of the project that is no page
-        return f"[{match[1]}]({posixpath.relpath(there, posixpath.dirname(target) or '.')}{mark}{anchor})"
+            return link[1]  # a file of the project that is no page
+        return f"[{link[1]}]({posixpath.relpath(there, posixpath.dirname(target) or '.')}{mark}{anchor})"
 
-    return re.sub(r"\[([^\]\n]{1,300}(?:\n[^\]\n]{1,200})?)\]\(([^)\s:]{1,200})\)", moved, text)
+    def known(name: re.Match[str]) -> str:
+        # A word without a hyphen means something else more often than the check.
+        if name[1] not in checks or "-" not in name[1]:
+            return name[0]
+        return f"[{name[0]}]({posixpath.relpath(f'checks/{name[1]}.md', posixpath.dirname(target) or '.')})"
+
+    return _CODE.sub(known, _LINK.sub(moved, text))
 
 
 def gather(folder: Path) -> list[Any]:
     """Writes all pages and pictures below `folder`; the checks' table of contents."""
+    knowledge = load(None)
+    checks = frozenset(rule["id"] for rule in knowledge["rules"])
     for path in sorted((ROOT / "docs").rglob("*")):
-        place = path.relative_to(ROOT / "docs")
+        place = path.relative_to(ROOT / "docs").as_posix()
         if path.suffix == ".md":
-            _write(folder / place, page(path.read_text("utf-8"), f"docs/{place.as_posix()}", place.as_posix()))
+            _write(folder / place, page(path.read_text("utf-8"), f"docs/{place}", place, checks))
         elif path.is_file():
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, folder / place)
     for source, target in ELSEWHERE.items():
-        if not (folder / target).exists():
-            _write(folder / target, page((ROOT / source).read_text("utf-8"), source, target))
-    found = catalogue(ROOT / "rules", load(None))
+        if source.endswith(".md"):
+            _write(folder / target, page((ROOT / source).read_text("utf-8"), source, target, checks))
+    found = catalogue(ROOT / "rules", knowledge)
     for name, text in found.pages.items():
         _write(folder / name, text)
     return found.contents
