@@ -6,13 +6,14 @@ and `redact_shapes` (the rest); encoded ones are found by `redact_layers`, those
 """
 
 import re
-from typing import Dict, Iterable, List, Match, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Match, Sequence, Set, Tuple
 
 from . import redact_dumps, redact_layers, redact_wrapped
 from . import redact_patterns as names
 from . import redact_shapes as look
 from .model import Collected
-from .redact_values import StandIns, groups, looks_random, on_lines
+from .redact_look import Look, Seen, small_letters
+from .redact_values import StandIns, groups, looks_random
 
 __all__ = ["Redactor", "redact", "redact_with"]
 
@@ -21,8 +22,11 @@ _SAME_START = 16  # names that begin with the same word: it bounds the time
 _DEEPEST = 3  # encodings in one another
 _COLOURS = re.compile("\x1b\\[[0-9;?]{0,20}[@-~]")
 _TURNS = 4
+_BETWEEN = "\n;\n"  # what no value goes across
+_FEW = 200  # names that are looked for one by one
 _WORD = re.compile(r"[A-Za-z0-9\u00c0-\u024f]+")
 _EVERYWHERE = ("host", "user", "net", "vm", "vol", "label", "serial", "secret", "mac", "wwn")
+Replace = Callable[[Match[str], str, str], str]
 _VALUE_KINDS = ("serial", "secret", "mac", "wwn")
 
 
@@ -40,6 +44,10 @@ class Redactor(StandIns):
         self._learned: Set[str] = set()
         self._hosts: Set[str] = set()
         self._ordinary: Set[str] = set(names.ORDINARY)
+        self._heard: Dict[int, Set[str]] = {}
+        self._across = False
+        self._clean: Set[str] = set()
+        self._clean_at = 0
         self._depth = 0
 
     def keep(self, words: Iterable[str]) -> None:
@@ -48,18 +56,35 @@ class Redactor(StandIns):
 
     def learn(self, data: str) -> None:
         """Learn from DATA what hosts, people, VMs, volumes and disks are called."""
-        lowered = data.lower()
-        if "[" in data:
-            for shown in names.DISPLAYED.findall(data):
-                self.keep(_WORD.findall(shown))
-        for item in names.NAMES + look.VOLUMES:
-            on_lines(item, data, lowered, lambda line, item=item: self._learn_names(item, line))  # type: ignore[misc]
-        for item in look.SERIALS + look.SECRETS + [names.Look(look.BY_ID, ("by-id/",))]:
-            on_lines(item, data, lowered, lambda line, item=item: self._learn_values(item, line))  # type: ignore[misc]
-        for match in look.HWADDR.finditer(data):
+        seen = Seen(data)
+        self._hear(seen)
+        self._heard[hash(data)] = seen.lacks
+
+    def _hear(self, seen: Seen) -> None:
+        counts, self.counts = self.counts, {}  # what is only learned is not replaced
+        try:
+            self._learn_from(seen)
+        finally:
+            self.counts = counts
+
+    def _learn_from(self, seen: Seen) -> None:
+        if "[" in seen.data and seen.may(names.DISPLAYED):
+            for start, end in seen.lines(names.DISPLAYED):
+                for shown in names.DISPLAYED.pattern.findall(seen.data[start:end]):
+                    self.keep(_WORD.findall(shown))
+        _each(seen, names.NAMES, self._learn_names)
+        _each(seen, look.VOLUMES, self._learn_names)
+        _each(seen, look.SERIALS, self._learn_values)
+        _each(seen, look.SECRETS, self._learn_values)
+        seen.change(look.BY_ID, lambda line: self._learn_values(look.BY_ID, line))
+        seen.change(look.HWADDR, self._learn_addresses)
+
+    def _learn_addresses(self, line: str) -> str:
+        for match in look.HWADDR.pattern.finditer(line):
             digits = match.group().replace(match.group("sep"), "").lower()
             if len(digits) in (12, 16) and not digits.startswith(("02face", "facade")) and len(set(digits)) > 3:
                 self._learn("mac" if len(digits) == 12 else "wwn", digits)
+        return line
 
     def learn_host(self, name: str) -> None:
         """Learn the host name NAME, with or without its domain."""
@@ -74,7 +99,7 @@ class Redactor(StandIns):
         """Learn the NAME of a KIND, so that it is replaced wherever it stands, unless it is an ordinary word."""
         self._learn(kind, name.strip())
 
-    def _learn_names(self, item: names.Look, line: str) -> str:
+    def _learn_names(self, item: Look, line: str) -> str:
         for match in item.pattern.finditer(line):
             if _is_public_builder(match):
                 continue
@@ -89,11 +114,11 @@ class Redactor(StandIns):
                     self._learn(kind, name)
         return line
 
-    def _learn_values(self, item: names.Look, line: str) -> str:
+    def _learn_values(self, item: Look, line: str) -> str:
         prints = "X.509" in line
         for match in item.pattern.finditer(line):
             value = match.group("value").strip().strip("\"'")
-            if item.pattern is look.BY_ID:
+            if item is look.BY_ID:
                 fields = value.partition("-part")[0].split("_")
                 self._learn("serial", fields[_serial_field(fields)])
             elif item in look.SERIALS:
@@ -107,9 +132,9 @@ class Redactor(StandIns):
     def _learn(self, kind: str, name: str) -> None:
         lowered = name.lower()
         first = _WORD.search(lowered)
-        if first is None or len(lowered) < 3 or lowered in self._learned or look.STAND_IN.search(lowered):
+        if first is None or len(lowered) < 3 or lowered in self._learned or look.STAND_IN.pattern.search(lowered):
             return
-        if look.TECHNICAL.fullmatch(lowered):
+        if look.TECHNICAL.pattern.fullmatch(lowered):
             return
         if kind in _VALUE_KINDS:
             wrong = len(lowered) < 6 or not any(char.isdigit() for char in lowered) or lowered.startswith("redacted")
@@ -126,111 +151,141 @@ class Redactor(StandIns):
             self._learned.add(lowered)
             # What stands before the first letter or digit is no part of what is looked for.
             same.append((lowered[first.start() :], kind))
+            self._across = self._across or "\n" in lowered
             same.sort(key=lambda one: -len(one[0]))
 
     def learned(self) -> int:
         """Return how many names and identities are known."""
         return len(self._learned)
 
+    def learn_lines(self, texts: Iterable[str]) -> None:
+        """Learn from many short TEXTS: from those of one line at once, which is much quicker."""
+        several = dict.fromkeys(texts)
+        self.learn(_BETWEEN.join(one for one in several if _stands_alone(one)))
+        for one in several:
+            if not _stands_alone(one):
+                self.learn(one)
+
+    def look_over(self, texts: Iterable[str]) -> None:
+        """Find out in which of TEXTS nothing is private, as long as no new name is learned.
+
+        They are looked through as one text, which is much quicker; only those of one line are, for no value goes
+        across the line between them.
+        """
+        several = [one for one in dict.fromkeys(texts) if _stands_alone(one)]
+        counts, self.counts, self._clean = self.counts, {}, set()
+        lines = self.text(_BETWEEN.join(one.rstrip("\n") for one in several)).split("\n")
+        self.counts = counts
+        if len(lines) == 2 * len(several) - 1:
+            self._clean = {one for at, one in enumerate(several) if one.rstrip("\n") == lines[2 * at]}
+            self._clean_at = self.learned()
+
     def text(self, data: str) -> str:
         """Return DATA with private values replaced; the number of lines stays the same."""
+        if data in self._clean and self._clean_at == self.learned() and not self._depth:
+            return data
         if "\x1b" in data:
             data = _COLOURS.sub("", data)  # they hide where a word begins
-        self.learn(data)
+        seen = Seen(data, self._heard.get(hash(data)))
+        if not seen.lacks:
+            self._hear(seen)
         known = self.learned()
         self._depth += 1
         try:
-            new, again = self._text(data)
+            new, again = self._text(seen)
             for _ in range(_TURNS if self._depth == 1 else 0):
                 # A name that stood only in what was encoded; what another thing stands beside now.
                 if not again and self.learned() == known:
                     break
                 known = self.learned()
                 new, again = self._text(new)
-            return new
+            return new.data
         finally:
             self._depth -= 1
 
-    def _text(self, data: str) -> Tuple[str, bool]:
-        """DATA redacted once, and whether something encoded was changed in it."""
+    def _text(self, seen: Seen) -> Tuple[Seen, bool]:
+        """The text SEEN redacted once, and whether something encoded was changed in it."""
         if self._depth > _DEEPEST:
-            return self.plain(redact_wrapped.redact(data, self)), False
-        dumped = redact_dumps.redact(data, self)  # first: what is replaced beside a dump would hide it
-        dumped = redact_layers.soft_breaks(dumped, self) if "=\n" in dumped else dumped
-        plain = self.plain(redact_wrapped.redact(dumped, self))
+            return self._plain(redact_wrapped.redact(seen, self)), False
+        dumped = redact_dumps.redact(seen, self)  # first: what is replaced beside a dump would hide it
+        if "=\n" in dumped.data:
+            dumped = dumped.again(redact_layers.soft_breaks(dumped.data, self))
+        plain = self._plain(redact_wrapped.redact(dumped, self))
         new = redact_layers.redact(plain, self)
-        return new, new != plain or dumped != data
+        return new, new is not plain or dumped is not seen
 
     def plain(self, data: str) -> str:
         """Return DATA with the private values replaced that stand in it in clear, on one line."""
-        lowered = data.lower()
-        if "-----begin " in lowered:
-            data = self._pem(data)
-        for item in look.SECRETS:
-            data = on_lines(item, data, _low(data), lambda line, item=item: self._secrets(item, line))  # type: ignore[misc]
-        data = look.RANDOM.sub(self._random, data)
-        data = self._identities(data)
-        data = self._name_positions(data)
-        data = self._volumes(data)
-        data = look.EMAIL.sub(self._email, data) if "@" in data else data
-        data = look.IPV4.sub(self._ipv4, data)
-        data = look.IPV6.sub(self._ipv6, data)
-        return self._everywhere(data)
+        return self._plain(Seen(data)).data
+
+    def _plain(self, seen: Seen) -> Seen:
+        if "-----begin " in seen.low:
+            seen = seen.again(self._pem(seen.data))
+        seen = _each(seen, look.SECRETS, self._secrets)
+        seen = seen.change(look.RANDOM, lambda line: look.RANDOM.pattern.sub(self._random, line))
+        seen = self._identities(seen)
+        seen = _each(seen, names.NAMES, self._positions)
+        if "@" in seen.data:
+            seen = seen.change(names.AT_HOST, lambda line: names.AT_HOST.pattern.sub(self._at_host, line))
+        seen = _each(seen, look.VOLUMES, self._positions)
+        seen = seen.change(look.EMAIL, lambda line: look.EMAIL.pattern.sub(self._email, line))
+        seen = seen.change(look.IPV4, lambda line: look.IPV4.pattern.sub(self._ipv4, line))
+        seen = seen.change(look.IPV6, lambda line: look.IPV6.pattern.sub(self._ipv6, line))
+        return self._everywhere(seen)
 
     def _random(self, match: Match[str]) -> str:
         run = match.group()
-        kept = not looks_random(run) or look.STAND_IN.search(run) or redact_layers.is_text(run)
+        kept = not looks_random(run) or look.STAND_IN.pattern.search(run) or redact_layers.is_text(run)
         return run if kept else self.secret(run)
 
-    def _secrets(self, item: names.Look, line: str) -> str:
+    def _secrets(self, item: Look, line: str) -> str:
         prints = "X.509" in line
 
         def one(match: Match[str], kind: str, value: str) -> str:
             return value if _is_public_value(item, prints, value) else self.secret(value)
 
-        return groups(item.pattern, line, one)
+        return groups(item, line, one)
 
-    def _identities(self, data: str) -> str:
-        data = look.UUID.sub(lambda match: self.uuid(match.group()), data)
-        data = look.MACHINE_ID.sub(lambda match: self.uuid(match.group()), data)
-        data = look.LVM_UUID.sub(lambda match: self.lvm_uuid(match.group()), data)
-        short = look.SHORT_UUID
-        data = look.SHORT_UUID_LINE.sub(
-            lambda line: short.sub(lambda m: self.short_uuid(m.group()), line.group()), data
+    def _identities(self, seen: Seen) -> Seen:
+        seen = seen.change(look.UUID, lambda line: look.UUID.pattern.sub(self._uuid, line))
+        seen = seen.change(look.MACHINE_ID, lambda line: look.MACHINE_ID.pattern.sub(self._uuid, line))
+        lvm = lambda match: self.lvm_uuid(match.group())  # noqa: E731
+        seen = seen.change(look.LVM_UUID, lambda line: look.LVM_UUID.pattern.sub(lvm, line))
+        seen = seen.change(look.SHORT_UUID, self._short_uuids)
+        seen = seen.change(
+            look.BY_ID, lambda line: groups(look.BY_ID, line, lambda match, kind, value: self._by_id(value))
         )
-        lowered = _low(data)
-        if "by-id/" in lowered:
-            data = groups(look.BY_ID, data, lambda match, kind, value: self._by_id(value))
-        if any(needle in lowered for needle in look.WWN_NEEDLES):
-            data = groups(look.WWN, data, lambda match, kind, value: self.hexes("wwn", value))
-        if "iqn." in lowered or "nqn." in lowered:
-            data = groups(look.IQN, data, lambda match, kind, value: self.iqn(value))
-        for item in look.SERIALS:
-            data = on_lines(
-                item,
-                data,
-                _low(data),
-                lambda line, item=item: groups(  # type: ignore[misc]
-                    item.pattern, line, lambda match, kind, value: self._serial_value(match, value)
-                ),
-            )
-        data = look.HWADDR.sub(self._hwaddr, data)
-        return groups(
-            look.INTERFACE, data, lambda match, kind, value: value if kind == "head" else self.hexes("mac", value)
-        )
+        wwn: Replace = lambda match, kind, value: self.hexes("wwn", value)  # noqa: E731
+        seen = seen.change(look.WWN, lambda line: groups(look.WWN, line, wwn))
+        seen = seen.change(look.IQN, lambda line: groups(look.IQN, line, lambda match, kind, value: self.iqn(value)))
+        seen = _each(seen, look.SERIALS, self._serials)
+        seen = seen.change(look.HWADDR, lambda line: look.HWADDR.pattern.sub(self._hwaddr, line))
+        mac: Replace = lambda match, kind, value: value if kind == "head" else self.hexes("mac", value)  # noqa: E731
+        return seen.change(look.INTERFACE, lambda line: groups(look.INTERFACE, line, mac))
+
+    def _uuid(self, match: Match[str]) -> str:
+        return self.uuid(match.group())
+
+    def _short_uuids(self, line: str) -> str:
+        if "uuid" not in line.lower() and not look.SHORT_UUID_ALONE.pattern.fullmatch(line):
+            return line
+        return look.SHORT_UUID.pattern.sub(lambda match: self.short_uuid(match.group()), line)
+
+    def _serials(self, item: Look, line: str) -> str:
+        return groups(item, line, lambda match, kind, value: self._serial_value(match, value))
 
     def _pem(self, data: str) -> str:
         inside, lines = False, []
         for line in data.splitlines(True):
-            if inside and look.PEM_END.search(line):
+            if inside and look.PEM_END.pattern.search(line):
                 inside = False
             elif inside:
                 bare = line.rstrip("\r\n")
                 if bare.strip() not in ("", "REDACTED"):
                     self.counts["secret"] = self.counts.get("secret", 0) + 1
                     line = "REDACTED" + line[len(bare) :]
-            elif look.PEM_BEGIN.search(line):
-                inside = not look.PEM_END.search(line)
+            elif look.PEM_BEGIN.pattern.search(line):
+                inside = not look.PEM_END.pattern.search(line)
             lines.append(line)
         return "".join(lines)
 
@@ -240,7 +295,11 @@ class Redactor(StandIns):
         # `SerialNumber=3` is an index; `Serial: 8250/16550 driver` a driver.
         if not first or first in look.NO_SERIAL or first.startswith("8250") or len(plain) < 4:
             return value
-        if look.STAND_IN.match(plain) or plain.startswith("REDACTED") or look.TECHNICAL.fullmatch(plain.lower()):
+        if (
+            look.STAND_IN.pattern.match(plain)
+            or plain.startswith("REDACTED")
+            or look.TECHNICAL.pattern.fullmatch(plain.lower())
+        ):
             return value
         if match.group("sep") != "=" and not any(char.isdigit() for char in plain) and len(plain) < 6:
             return value
@@ -250,7 +309,7 @@ class Redactor(StandIns):
         name, part, number = value.partition("-part")
         fields = name.split("_")
         at = _serial_field(fields)
-        if fields[at].lower().startswith(("eui.", "naa.", "wwn-")) or look.STAND_IN.match(fields[at]):
+        if fields[at].lower().startswith(("eui.", "naa.", "wwn-")) or look.STAND_IN.pattern.match(fields[at]):
             return value
         fields[at] = self.serial(fields[at])
         return "_".join(fields) + part + number
@@ -269,10 +328,8 @@ class Redactor(StandIns):
         new = self.hexes("mac" if len(pairs) == 6 else "wwn", "".join(pairs))
         return sep.join(head + [new[at : at + 2] for at in range(0, len(new), 2)])
 
-    def _name_positions(self, data: str) -> str:
-        for item in names.NAMES:
-            data = on_lines(item, data, _low(data), lambda line, item=item: groups(item.pattern, line, self._position))  # type: ignore[misc]
-        return names.AT_HOST.sub(self._at_host, data) if "@" in data else data
+    def _positions(self, item: Look, line: str) -> str:
+        return groups(item, line, self._position)
 
     def _position(self, match: Match[str], kind: str, value: str) -> str:
         return value if _is_public_builder(match) else self.name(kind, value)
@@ -284,16 +341,11 @@ class Redactor(StandIns):
             return match.group()
         return self.name("user", match.group("user")) + "@" + self.name("host", match.group("host"))
 
-    def _volumes(self, data: str) -> str:
-        for item in look.VOLUMES:
-            data = on_lines(item, data, _low(data), lambda line, item=item: groups(item.pattern, line, self._position))  # type: ignore[misc]
-        return data
-
     def _email(self, match: Match[str]) -> str:
         value = match.group().lower()
         box, _, domain = value.partition("@")
         public = value.endswith(look.PUBLIC_MAIL) or value in look.PUBLIC_MAILBOXES or box in names.BUILDERS
-        ours = domain.rpartition(".")[2] in look.UNITS or domain.endswith("example") or look.TOKEN.match(box)
+        ours = domain.rpartition(".")[2] in look.UNITS or domain.endswith("example") or look.TOKEN.pattern.match(box)
         if public or ours or domain.startswith("host-"):
             return match.group()
         return self.mail(match.group())
@@ -307,7 +359,7 @@ class Redactor(StandIns):
         if first in (0, 127, 255) or (first == 198 and second in (18, 19)):
             return value
         before = match.string[max(match.start() - 24, 0) : match.start()]
-        if look.A_VERSION.search(before) or look.USB_PORT.search(before):
+        if look.A_VERSION.pattern.search(before) or look.USB_PORT.pattern.search(before):
             return value
         return self.ipv4(value)
 
@@ -322,12 +374,19 @@ class Redactor(StandIns):
             return match.group()
         return self.ipv6(value)
 
-    def _everywhere(self, data: str) -> str:
-        lowered = data.lower()
-        if not self._known or len(lowered) != len(data):
-            lowered = _low(data)
-        if not self._known or not set(_WORD.findall(lowered)) & set(self._known):
-            return data
+    def _everywhere(self, seen: Seen) -> Seen:
+        if len(self._known) > _FEW:
+            firsts = self._known.keys() & set(_WORD.findall(seen.low))
+        else:
+            firsts = {first for first in self._known if first in seen.low}
+        if not firsts:
+            return seen
+        if self._across:  # a name of two lines
+            return seen.again(self._everywhere_in(seen.data))
+        return seen.change(Look("", tuple(firsts)), self._everywhere_in)
+
+    def _everywhere_in(self, data: str) -> str:
+        lowered = small_letters(data)
         parts, done = [], 0
         for match in _WORD.finditer(lowered):
             for name, kind in self._known.get(match.group(), ()) if match.start() >= done else ():
@@ -350,10 +409,17 @@ class Redactor(StandIns):
         )
 
 
-def _low(data: str) -> str:
-    """DATA in small letters, character for character."""
-    lowered = data.lower()
-    return lowered if len(lowered) == len(data) else "".join(c.lower() if len(c.lower()) == 1 else c for c in data)
+def _stands_alone(text: str) -> bool:
+    line = text[:-1] if text.endswith("\n") else text
+    return line.isprintable() and not line.endswith("=")
+
+
+def _each(seen: Seen, items: Sequence[Look], change: Callable[[Look, str], str]) -> Seen:
+    """SEEN with CHANGE applied for each of ITEMS to the lines on which it is to be tried."""
+    for item in items:
+        if seen.may(item):
+            seen = seen.change(item, lambda line, item=item: change(item, line))  # type: ignore[misc]
+    return seen
 
 
 def _serial_field(fields: List[str]) -> int:
@@ -361,7 +427,7 @@ def _serial_field(fields: List[str]) -> int:
     return at - 1 if at > 0 and len(fields[at]) <= 2 else at  # a namespace's number follows the serial of an NVMe disk
 
 
-def _is_public_value(item: names.Look, prints: bool, value: str) -> bool:
+def _is_public_value(item: Look, prints: bool, value: str) -> bool:
     """Whether VALUE only looks like a key: a text in base64, or, if PRINTS, of a certificate that the kernel loads."""
     if prints and not value.strip("0123456789abcdef'"):
         return True

@@ -3,9 +3,9 @@
 Files are told by the end of their path, so that those of other tools' archives are known as well.
 """
 
-import base64
+import binascii
 import re
-from typing import TYPE_CHECKING, Callable, Dict, Match, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, Match, Optional, Tuple
 
 from . import redact_dumps
 from .catalogue import ITEMS
@@ -59,6 +59,9 @@ _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9]+")
 _MODULE = re.compile(r"(?m)^\w{3,64}(?=$| \d)")
 
 _NAMELESS = ("sys/bus/", "sys/kernel/", "sys/firmware/", "sys/module/", "sys/devices/", "sys/class/iommu/")
+_PLAIN_NAMES = (*_NAMELESS, "cmd/", "proc/")
+_NAMED = (*_IDENTITY, "/config", "/dm/name", "hostname")
+_SHORT = 4096  # bytes of a text that is looked through with others
 _NUMBERS = re.compile(rb"(?:(?:0x[0-9a-f]{1,16}|-?\d{1,10})\s{1,2}){0,60}")
 
 Report = Dict[str, Dict[str, int]]
@@ -71,11 +74,16 @@ def redact_entries(entries: Dict[str, Entry], redactor: "Redactor") -> Tuple[Dic
         if path in entries:
             redactor.keep(_MODULE.findall(_text(entries[path].data)))
     redactor.keep(word for item in ITEMS for word in _WORDS.findall(item.path + " " + " ".join(item.argv)))
-    seen = set()
-    for entry in entries.values():
-        if entry.data not in seen and _is_told(entry):
-            seen.add(entry.data)
-            learn(entry.path, entry.data, redactor)
+    seen, lines = set(), []
+    for path, entry in entries.items():
+        if entry.data in seen or not _is_told(entry):
+            continue
+        seen.add(entry.data)
+        if _is_line(entry.data) and not (_is_vm(path) or _DOMAINS in path or path.endswith("hostname")):
+            lines += [_text(entry.data)] + ([] if path.startswith(_NAMELESS) else [path])
+        else:
+            learn(path, entry.data, redactor)
+    redactor.learn_lines(lines)
     report: Report = {}
     known = redactor.learned()
     entries = _redact_all(entries, redactor, report)
@@ -87,6 +95,7 @@ def redact_entries(entries: Dict[str, Entry], redactor: "Redactor") -> Tuple[Dic
 def _redact_all(entries: Dict[str, Entry], redactor: "Redactor", report: Report) -> Dict[str, Entry]:
     redacted: Dict[str, Entry] = {}
     same: Dict[bytes, bytes] = {}
+    redactor.look_over(_lines(entries))
     for entry in entries.values():
         before = dict(redactor.counts)
         new = _redacted(entry, redactor, same)
@@ -98,6 +107,21 @@ def _redact_all(entries: Dict[str, Entry], redactor: "Redactor", report: Report)
         if counts:
             report[new.path] = counts
     return redacted
+
+
+def _lines(entries: Dict[str, Entry]) -> Iterator[str]:
+    """The names, reasons and contents of ENTRIES that will be redacted as any text."""
+    for path, entry in entries.items():
+        if not path.startswith(_PLAIN_NAMES) and _DOMAINS not in path:
+            yield path
+        if entry.reason:
+            yield entry.reason
+        if _is_line(entry.data) and not path.endswith(_NAMED):
+            yield _text(entry.data)
+
+
+def _is_line(data: bytes) -> bool:
+    return len(data) < _SHORT and b"\n" not in data[:-1]
 
 
 def _is_told(entry: Entry) -> bool:
@@ -123,7 +147,7 @@ def _redacted(entry: Entry, redactor: "Redactor", same: Dict[bytes, bytes]) -> E
 
 def redact_path(path: str, redactor: "Redactor") -> str:
     """Return PATH, of a file in a collection or an archive, with private values in it replaced."""
-    if path.startswith(_NAMELESS) or path.startswith(("cmd/", "proc/")):
+    if path.startswith(_PLAIN_NAMES):
         return path
     folder, domains, rest = path.rpartition(_DOMAINS)
     if domains:
@@ -282,12 +306,16 @@ def _smbios(line: str, redactor: "Redactor") -> str:
         new = redactor.name("smbios", plain)
         if new == plain:
             return match.group()
-        return match.group(1) + "=" + (base64.b64encode(_bytes(new)).decode("ascii") if coded else new)
+        return (
+            match.group(1) + "=" + (binascii.b2a_base64(_bytes(new), newline=False).decode("ascii") if coded else new)
+        )
 
     return _VM_SMBIOS.sub(one, line)
 
 
 def _from_base64(value: str) -> str:
+    import base64
+
     try:
         return base64.b64decode(value.encode("ascii", "replace"), validate=True).decode("utf-8")
     except ValueError:
