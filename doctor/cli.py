@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from doctor import __version__, output
 from doctor.output import Progress, complain, put
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from doctor.abroad import Interpreter
@@ -92,6 +92,8 @@ def _abroad(given: list[str]) -> Interpreter | None:
 
 def _parser(wanted: str, abroad: Interpreter | None = None) -> argparse.ArgumentParser:
     """All commands; the options only of the one that is `wanted`, for the others cost a start as well."""
+    import argparse
+
     made = abroad.parser() if abroad else argparse.ArgumentParser
     formatter = abroad.formatter(_columns()) if abroad else _formatter
     parser = made(
@@ -112,6 +114,8 @@ def _parser(wanted: str, abroad: Interpreter | None = None) -> argparse.Argument
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """A formatter that is told its width: finding it out would import shutil at every start."""
+    import argparse
+
     return argparse.RawDescriptionHelpFormatter(prog, width=_columns())
 
 

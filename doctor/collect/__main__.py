@@ -1,16 +1,18 @@
 """`python -m doctor.collect` and `passdoctor collect`: gather, redact, write a bundle, say what it holds."""
 
-import argparse
 import os
 import signal
 import sys
 import time
-from typing import Any, Dict, List, Optional, Sequence, TextIO, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, TextIO, Tuple
 
 from . import version
 from .catalogue import ITEMS, earlier_boot, item_for
 from .model import Collected
 from .redact_classes import CLASSES
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["main", "make_parser"]
 
@@ -19,7 +21,8 @@ _SHOWN = 6
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Collect as ARGV says; return 0, or 2 for what cannot be done, with one line on stderr."""
-    options = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    options = _plain(words) or make_parser().parse_args(words)
     if options.list:
         from . import show
 
@@ -54,8 +57,39 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
+class _Options:
+    """What is given where nothing is: the same as `make_parser` says."""
+
+    redact, note, since_boot = "forum", "", 0
+    preview = full = list = print_script = False
+    output: Optional[str] = None
+    map: Optional[str] = None
+
+
+def _plain(words: Sequence[str]) -> Any:
+    """The options in WORDS if they are the most frequent ones, spelt out; None: `make_parser` is to look at them.
+
+    To load argparse takes as long as to gather a quarter of what is collected.
+    """
+    found, left = _Options(), list(words)
+    while left:
+        word = left.pop(0)
+        value = left[0] if left else ""
+        if word in ("--preview", "--full"):
+            setattr(found, word[2:], True)
+        elif word in ("-o", "--output") and value and not value.startswith("-"):
+            found.output = left.pop(0)
+        elif word == "--redact" and value in ("forum", "none"):
+            found.redact = left.pop(0)
+        else:
+            return None
+    return found
+
+
+def make_parser() -> "argparse.ArgumentParser":
     """The options of `passdoctor collect`."""
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="passdoctor collect",
         description="Gather, read-only, what tells whether this host can pass PCI devices through to VMs.",
@@ -85,6 +119,8 @@ def _boots(text: str) -> int:
     """How many boots back `-1` to `-9` goes."""
     if len(text) == 2 and text[0] == "-" and text[1] in "123456789":
         return int(text[1])
+    import argparse
+
     raise argparse.ArgumentTypeError("{!r}: -1 is the boot before this one, -9 the earliest".format(text))
 
 

@@ -24,7 +24,7 @@ _ROW = Look(
 )
 _TEXT = re.compile(rb"[\t\x20-\x7e]{6,}")
 _WIDE = re.compile(rb"(?:[\t\x20-\x7e]\0){6,}")
-_PAIR = re.compile(r"[0-9a-fA-F]{2}")
+_PAIR = Look(r"[0-9a-fA-F]{2}")
 
 
 class _Line(NamedTuple):
@@ -84,7 +84,7 @@ def _swap(data: bytes) -> bytes:
 
 def _written(match: Match[str], old: bytes, new: bytes) -> str:
     pairs = iter(new)
-    digits = _PAIR.sub(lambda pair: "{:02x}".format(next(pairs)), match.group("bytes"))
+    digits = _PAIR.pattern.sub(lambda pair: "{:02x}".format(next(pairs)), match.group("bytes"))
     rest = match.group("rest")
     shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in old)
     return match.group("head") + digits + rest.replace(shown, "".join(chr(b) if 32 <= b < 127 else "." for b in new))

@@ -18,7 +18,7 @@ __all__ = ["Look", "Seen", "small_letters"]
 _SHAPE = bytes.maketrans(b"0123456789abcdefABCDEFGHIJKLMNOPQRSTUVWXYZghijklmnopqrstuvwxyz", b"h" * 22 + b"w" * 40)
 _RUN = bytes(119 if code in b"hw+/_-" else 10 if code == 10 else 32 for code in range(256))
 _MASK = bytes.maketrans(b"0123456789", b"0" * 10)
-_DIGITS = {code: 48 for code in range(48, 58)}
+_DIGITS = dict.fromkeys(range(48, 58), 48)
 _MANY = 2048
 """Characters of a text of which the different words are looked through: a log has few, and numbers do not count."""
 

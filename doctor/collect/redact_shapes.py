@@ -7,9 +7,9 @@ than the pattern (`h` stands for all hexadecimal digits), the pattern decides.
 
 from typing import FrozenSet, List
 
-from .redact_look import Look
+from .redact_look import Look, Seen
 
-__all__ = ["SECRETS", "SERIALS", "STAND_IN", "TOKEN"]
+__all__ = ["SECRETS", "SERIALS", "STAND_IN", "TOKEN", "has_stand_in", "is_stand_in"]
 
 
 def _words(*lines: str) -> FrozenSet[str]:
@@ -24,9 +24,25 @@ STAND_IN = Look(
     r"|facade00-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|facade(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}"
     r"|facade[0-9a-f]{2,58}|FA7D-[0-9A-F]{4}|02([:-])fa\1ce(?:\1[0-9a-f]{2}){3}|02face[0-9a-f]{6}"
     r"|fa([:-])ca\2de(?:\2[0-9a-f]{2}){5,17}|198\.1[89]\.\d{1,3}\.\d{1,3}|2001:db8::[0-9a-f]{4}:[0-9a-f]{4}"
-    r"|SN-[0-9A-F]{6,16}|REDACTED(?:-[0-9a-f]{8})?|[in]qn\.2000-01\.example:[0-9a-f]{12})(?![A-Za-z0-9])"
+    r"|SN-[0-9A-F]{6,16}|REDACTED(?:-[0-9a-f]{8})?|[in]qn\.2000-01\.example:[0-9a-f]{12})(?![A-Za-z0-9])",
+    (
+        *(kind + "-" for kind in _KINDS.split("|")),
+        *("vol_", "label_", "facade", "fa7d-", "02:fa:ce:", "02-fa-ce-", "02face", "fa:ca:de:", "fa-ca-de-"),
+        *("198.18.", "198.19.", "2001:db8::", "sn-", "redacted", "qn.2000-01.example:"),
+    ),
 )
 """What the redactor puts in the place of a private value, as people meet it in a text."""
+
+
+def has_stand_in(text: str) -> bool:
+    """Say whether something in TEXT stands for a private value."""
+    return Seen(text).may(STAND_IN) and STAND_IN.pattern.search(text) is not None
+
+
+def is_stand_in(text: str) -> bool:
+    """Say whether TEXT begins with what stands for a private value."""
+    return Seen(text).may(STAND_IN) and STAND_IN.pattern.match(text) is not None
+
 
 TECHNICAL = Look(
     r"(?:[0-9a-f]{4,6}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|(?:0x)?[0-9a-f]{4}:(?:0x)?[0-9a-f]{4}|0x[0-9a-f]{1,16}"

@@ -63,9 +63,8 @@ class StandIns:
     def volume(self, kind: str, value: str) -> str:
         """Return the path of a volume VALUE with the parts replaced that no installer gives; `dm`: a mapper's name."""
         new, done = "", 0
-        for stand_in in look.STAND_IN.pattern.finditer(
-            value
-        ):  # of names, UUIDs and serial numbers that were replaced before
+        # Of names, UUIDs and serial numbers that were replaced before.
+        for stand_in in look.STAND_IN.pattern.finditer(value) if look.has_stand_in(value) else ():
             new += self._volumes_of(kind, value[done : stand_in.start()]) + stand_in.group()
             done = stand_in.end()
         return new + self._volumes_of(kind, value[done:])

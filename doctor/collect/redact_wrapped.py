@@ -4,7 +4,6 @@ A value with a shape of its own (a UUID, an address) is told wherever it is spli
 `password=` is told only where a line is as long as the text is wide: elsewhere the next line is another one.
 """
 
-import re
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import redact_patterns as names
@@ -25,9 +24,9 @@ _WIDTHS = frozenset((72, 76, 79, 80))  # of mails and terminals: there one long 
 _NARROWEST = 40
 _NAMED = frozenset(("host", "user", "net", "vm", "ssid", "vol", "label", "dm"))
 _REACH = 200  # characters of a line that are looked at on each side of its end
-_SETTING = re.compile(r"[A-Za-z_][\w.-]{0,63}[ \t]{0,8}[=:]")
-_WORD_AT_END = re.compile(r"[A-Za-z0-9]{1,64}$")
-_WORD_AT_START = re.compile(r"[A-Za-z0-9]{1,64}")
+_SETTING = Look(r"[A-Za-z_][\w.-]{0,63}[ \t]{0,8}[=:]")
+_WORD_AT_END = Look(r"[A-Za-z0-9]{1,64}$")
+_WORD_AT_START = Look(r"[A-Za-z0-9]{1,64}")
 
 _Span = Tuple[int, int, int, int, str]
 """Where a pattern fits, where in that the value is (start and end of both), and the kind of name that it is."""
@@ -49,7 +48,7 @@ def redact(seen: Seen, redactor: "Redactor") -> Seen:
         if not left or not right:
             continue
         mark = left[-1] if left[-1] == "\\" and left[-2:-1] in _INSIDE else ""
-        wide = wraps and len(lines[at]) == widest and not _SETTING.match(right)
+        wide = wraps and len(lines[at]) == widest and not _SETTING.pattern.match(right)
         if (left[-1] in _INSIDE and right[0] in _INSIDE) or mark or (wide and widths[widest] > 1):
             # How surely the next line goes on: not, by the text's width, by more than one line of that width.
             surely = 2 if mark or (wide and widths[widest] > 1) else int(wide)
@@ -115,7 +114,7 @@ def _everything(whole: str, split: int, surely: bool) -> Iterator[_Span]:
             span = _across(item, seen, split)
             if span:
                 yield span if looks is not look.SECRETS else span[:4] + ("secret",)
-    tail, head = _WORD_AT_END.search(whole[:split]), _WORD_AT_START.match(whole[split:])
+    tail, head = _WORD_AT_END.pattern.search(whole[:split]), _WORD_AT_START.pattern.match(whole[split:])
     if tail and head:
         yield tail.start(), split + head.end(), tail.start(), split + head.end(), ""
 

@@ -100,7 +100,8 @@ def test_alone_on_this_and_an_old_python(python: str | None, tmp_path: Path) -> 
 
     def run(*arguments: str) -> bytes:
         argv = [str(python), "-B", "-m", *arguments]
-        done = subprocess.run(argv, cwd=str(tmp_path), stdout=-1, stderr=-1, timeout=120)
+        alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(argv, cwd=str(tmp_path), env=alone, stdout=-1, stderr=-1, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
