@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["main", "make_parser"]
 
 _SHOWN = 6
+_STDOUT = "-"
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -33,6 +34,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
         sys.stdout.write(shell.script())
         return 0
+    if options.map is not None and (options.preview or options.redact != "forum" or options.map == options.output):
+        why = "it cannot be the bundle as well" if options.map == options.output else "no stand-ins are written"
+        sys.stderr.write("passdoctor collect: --map {}: {}\n".format(options.map, why))
+        return 2
     _step_back()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
@@ -46,9 +51,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             sys.stdout.write(preview.of_host(options.full, options.redact == "forum", options.note, options.since_boot))
             return 0
         redacting = options.redact == "forum"
-        sys.stdout.write(_collect(options.output, redacting, options.note, options.since_boot, options.map))
+        said = _collect(options.output, redacting, options.note, options.since_boot, options.map)
+        (sys.stderr if options.output == _STDOUT else sys.stdout).write(said)
     except OSError as error:
         where = options.output or "the current folder"
+        if options.map is not None and error.filename == options.map:
+            where = options.map
         sys.stderr.write("passdoctor collect: {}: {}\n".format(where, error.strerror or error))
         return 2
     except KeyboardInterrupt:
@@ -94,7 +102,7 @@ def make_parser() -> "argparse.ArgumentParser":
         prog="passdoctor collect",
         description="Gather, read-only, what tells whether this host can pass PCI devices through to VMs.",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz; -: standard output)")
     parser.add_argument(
         "--redact",
         choices=("forum", "none"),
@@ -143,8 +151,11 @@ def _collect(
     from .gather import gather
 
     target = output or time.strftime("passdoctor-%Y%m%d-%H%M%S.tar.gz", time.gmtime())
-    if os.path.lexists(target):
-        raise FileExistsError(17, "exists already, and is not overwritten", target)
+    if target == _STDOUT and sys.stdout.isatty():
+        raise OSError(22, "a bundle is nothing for a terminal: -o FILE, or a pipe")
+    for taken in (target, private_map):
+        if taken is not None and taken != _STDOUT and os.path.lexists(taken):
+            raise FileExistsError(17, "exists already, and is not overwritten", taken)
     progress = _Progress(sys.stderr)
     redactions: Optional[Dict[str, int]] = None
     by_file: Optional[Dict[str, Dict[str, int]]] = None
@@ -161,7 +172,19 @@ def _collect(
                 redactor.write_map(private_map)
     finally:
         progress.clear()
-    size = pack.write(collected, target, redactions, version(), by_file)
+    try:
+        if target == _STDOUT:
+            data = pack.to_bytes(collected, redactions, version(), by_file)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            size = len(data)
+        else:
+            size = pack.write(collected, target, redactions, version(), by_file)
+    except BaseException:
+        if private_map:
+            os.unlink(private_map)  # it is of no use without its bundle, and was made just now
+        raise
     return _summary(collected, target, size, redactions)
 
 
@@ -187,7 +210,8 @@ class _Progress:
 
 def _summary(collected: Collected, target: str, size: int, redactions: Optional[Dict[str, int]]) -> str:
     got = sum(entry.state in ("whole", "filtered", "cut") for entry in collected.entries.values())
-    lines = ["{}: {:.1f} KB, {} pieces of evidence".format(os.path.abspath(target), size / 1024, got)]
+    name = "standard output" if target == _STDOUT else os.path.abspath(target)
+    lines = ["{}: {:.1f} KB, {} pieces of evidence".format(name, size / 1024, got)]
     lines += _left_out(collected)
     if redactions is None:
         lines.append("Nothing was redacted (--redact none): it holds names, addresses and serial numbers.")
