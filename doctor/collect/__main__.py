@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, TextIO, Tuple
 
 from . import version
-from .catalogue import ITEMS, earlier_boot, item_for
+from .catalogue import ITEMS, OLD_DMESG, earlier_boot, item_for
 from .model import Collected
 from .redact_classes import CLASSES
 
@@ -27,7 +27,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if options.list:
         from . import show
 
-        sys.stdout.write(show.catalogue(ITEMS + (earlier_boot(1),)))
+        sys.stdout.write(show.catalogue(ITEMS + (earlier_boot(1), OLD_DMESG)))
         return 0
     if options.print_script:
         from . import shell
@@ -102,7 +102,9 @@ def make_parser() -> "argparse.ArgumentParser":
         prog="passdoctor collect",
         description="Gather, read-only, what tells whether this host can pass PCI devices through to VMs.",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz; -: standard output)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz; -: standard output)"
+    )
     parser.add_argument(
         "--redact",
         choices=("forum", "none"),

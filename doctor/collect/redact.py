@@ -84,7 +84,8 @@ class Redactor(Names):
             dumped = dumped.again(redact_layers.soft_breaks(dumped.data, self))
         plain = self._plain(redact_wrapped.redact(dumped, self))
         new = redact_layers.redact(plain, self)
-        return new, new is not plain or dumped is not seen
+        glued = plain is not dumped and look.GLUED.pattern.search(plain.data) is not None
+        return new, glued or new is not plain or dumped is not seen
 
     def plain(self, data: str) -> str:
         """Return DATA with the private values replaced that stand in it in clear, on one line."""

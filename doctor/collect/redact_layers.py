@@ -92,9 +92,14 @@ def _soft(lines: List[str], redactor: "Redactor") -> List[str]:
     if new == decoded:
         return lines
     new = re.sub("[^\t\x20-<>-~]", lambda char: _octets(char.group()), new) if coded else new
-    size = -(-len(new) // len(lines))
-    cut = [new[at * size : (at + 1) * size] for at in range(len(lines))]
-    return [part + "=" for part in cut[:-1]] + cut[-1:]
+    size, at = -(-len(new) // len(lines)), 0
+    cut = []
+    for _ in lines[1:]:
+        end = new.find(" ", at + size)  # a stand-in stays on its line
+        end = len(new) if end < 0 else end
+        cut.append(new[at:end] + "=")
+        at = end
+    return cut + [new[at:]]
 
 
 def _octets(char: str) -> str:

@@ -18,7 +18,11 @@ def _words(*lines: str) -> FrozenSet[str]:
 
 # -- stand-ins; doctor/treatment/safe.py knows the same --------------------------------------------------
 _KINDS = "host|user|net|vm|note|snapshot|tag|smbios|path|ssid|mail|map"
-TOKEN = Look(r"(?:(?:" + _KINDS + r")-[0-9a-f]{6}(?:\.example)?|(?:vol|label)_[0-9a-f]{6})")
+TOKEN = Look(r"(?:(?:" + _KINDS + r")-[0-9a-f]{6}(?:\.example)?|(?:vol|label)_[0-9a-f]{6})(?![A-Za-z0-9])")
+GLUED = Look(
+    r"(?:(?:" + _KINDS + r")-|(?:vol|label)_)[0-9a-f]{6}[A-Za-z0-9]|(?:SN-|REDACTED-)[0-9A-Fa-f]{6,16}[g-zG-Z]"
+)
+"""A stand-in that something stands behind without a gap: it may be read as another name."""
 STAND_IN = Look(
     r"(?i)(?<![A-Za-z0-9])(?:(?:" + _KINDS + r")-[0-9a-f]{6}(?:@mail\.example|\.example)?|(?:vol|label)_[0-9a-f]{6}"
     r"|facade00-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|facade(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}"
@@ -128,10 +132,10 @@ SHORT_UUID = Look(
 )
 SHORT_UUID_ALONE = Look(r"(?i)[0-9A-F]{4}-[0-9A-F]{4}[ \t]*\r?")
 SERIALS = [
-    Look(r"(?i)serial ?number(?P<sep>:) (?P<value>[^\s][^\r\n]{0,127})", ("serialnumber: ", "serial number: ")),
+    Look(r"(?i)serial ?number(?P<sep>:) (?P<value>[^\s][^\r\n]*)", ("serialnumber: ", "serial number: ")),
     Look(
         r"(?i)(?<![A-Za-z])(?:(?:id_)?serial[ _-]?(?:number|num|no\.?|short)?|s/n|asset[ _]tag|service[ _]tag)"
-        r"[\"']?[ \t]{0,20}(?P<sep>[:=#])[ \t]{0,20}[\"']?(?P<value>[^\s\"',;]{1,128})",
+        r"[\"']?[ \t]{0,20}(?P<sep>[:=#])[ \t]{0,20}[\"']?(?P<value>[^\s\"',;]+)",
         ("serial", "s/n", "asset tag", "asset_tag", "service tag", "service_tag"),
     ),
     Look(r"(?m)^sn[ \t]{1,8}(?P<sep>:)[ \t]{1,4}(?P<value>\S{4,40})", ("sn ", "sn\t")),
@@ -141,13 +145,13 @@ SERIALS = [
     ),
 ]
 NO_SERIAL = _words("none n/a na unknown not default system to empty amba no 0 chassis asset fill")
-BY_ID = Look(r"by-id/(?:dm-uuid-)?(?:ata|nvme|scsi|usb|virtio|mmc)-(?P<value>[^\s,;\"'\]:]{1,200})", ("by-id/",))
+BY_ID = Look(r"by-id/(?:dm-uuid-)?(?:ata|nvme|scsi|usb|virtio|mmc)-(?P<value>[^\s,;\"'\]:]+)", ("by-id/",))
 WWN = Look(
     r"(?i)(?:wwn-0x|eui\.|naa\.|(?<![A-Za-z])(?:wwn|wwpn|wwnn|wwid|sas[_ ]?addr(?:ess)?)[ =:(-]{1,3}(?:0x)?)"
     r"(?P<value>[0-9a-f]{16,32})(?![0-9a-z])",
     ("wwn", "eui.", "naa.", "wwpn", "wwid", "sas addr", "sas_addr", "sasaddr"),
 )
-IQN = Look(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]{1,200})", ("iqn.", "nqn."))
+IQN = Look(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]+)", ("iqn.", "nqn."))
 HWADDR = Look(
     r"(?<![0-9A-Za-z:.-])" + _H + r"{2}(?P<sep>[:-])" + _H + r"{2}(?:(?P=sep)" + _H + r"{2}){4,18}(?![0-9A-Za-z:-])",
     shapes=_PAIRS,

@@ -76,7 +76,7 @@ def _mend(lines: List[str], at: int, mark: str, everything: int, redactor: "Reda
         else:
             new = redactor.plain(whole[first:last])
             new = new[start - first : len(new) - (last - stop)]
-        if new == whole[start:stop] or look.STAND_IN.pattern.fullmatch(whole[start:split]):
+        if new == whole[start:stop] or look.has_stand_in(whole[start:split]):
             continue
         cut = split - start if len(new) == stop - start else len(new)
         lines[at] = body[: len(body) - (split - start)] + new[:cut] + end
