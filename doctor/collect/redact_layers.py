@@ -73,12 +73,17 @@ def soft_breaks(data: str, redactor: "Redactor") -> str:
     at = 0
     while at < len(lines) - 1:
         end = at
-        while end < len(lines) - 1 and lines[end].endswith("=") and len(lines[end]) >= _SOFT:
+        while end < len(lines) - 1 and _breaks_softly(lines[end]):
             end += 1
         if end > at:
             lines[at : end + 1] = _soft(lines[at : end + 1], redactor)
         at = end + 1
     return "\n".join(lines)
+
+
+def _breaks_softly(line: str) -> bool:
+    # The end of a text in base64 is no break: what follows is another one.
+    return line.endswith("=") and len(line) >= _SOFT and not _BASE64.pattern.fullmatch(line)
 
 
 def _soft(lines: List[str], redactor: "Redactor") -> List[str]:
@@ -226,27 +231,23 @@ def _blocks(data: str, redactor: "Redactor") -> str:
     lines = data.split("\n")
     at = 0
     while at < len(lines) - 1:
-        width = len(lines[at].rstrip("\r"))
-        if width < 20 or not _LINE_OF_CODE.pattern.fullmatch(lines[at].rstrip("\r")):
-            at += 1
-            continue
-        end = at + 1
-        while (
-            end < len(lines)
-            and len(lines[end].rstrip("\r")) == width
-            and _LINE_OF_CODE.pattern.fullmatch(lines[end].rstrip("\r"))
-        ):
-            end += 1
-        if (
-            end < len(lines)
-            and 0 < len(lines[end].rstrip("\r")) < width
-            and _LINE_OF_CODE.pattern.fullmatch(lines[end].rstrip("\r"))
-        ):
-            end += 1
+        width, end = len(lines[at].rstrip("\r")), at
+        if width >= 20:
+            # Padding is the end of what was encoded: the next line is another one.
+            while end < len(lines) and _is_code(lines[end], width) and "=" not in lines[end]:
+                end += 1
+            if at < end < len(lines) and _is_code(lines[end], width, shorter=True):
+                end += 1
         if end > at + 1 and (width in _WIDTHS or end - at > 3):
             lines[at:end] = _block(lines[at:end], width, redactor)
-        at = end
+        at = max(end, at + 1)
     return "\n".join(lines)
+
+
+def _is_code(line: str, width: int, shorter: bool = False) -> bool:
+    line = line.rstrip("\r")
+    fits = 0 < len(line) <= width if shorter else len(line) == width
+    return fits and _LINE_OF_CODE.pattern.fullmatch(line) is not None
 
 
 def _block(lines: List[str], width: int, redactor: "Redactor") -> List[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from planted import ENCODINGS, PLANTS, bundle, dumped, forms
+from planted import ENCODINGS, PLANTS, Plant, base64_forms, bundle, dumped, forms
 
 from doctor.audit.layers import peeled
 from doctor.audit.scan import scan
@@ -22,8 +22,9 @@ from doctor.collect.redact_shapes import STAND_IN
 from doctor.treatment import safe
 
 
-def survives(secret: str, data: bytes) -> bool:
-    return any(form in data.lower() for form in forms(secret))
+def survives(plant: Plant, data: bytes) -> bool:
+    coded = any(form in data for form in base64_forms(plant) if len(form) > 6)
+    return coded or any(form in data.lower() for form in forms(plant.secret))
 
 
 def told(text: str) -> str:
@@ -40,7 +41,7 @@ def test_nothing_planted_survives_in_any_encoding(encoding: str) -> None:
     redactor.learn_host("olymp")
     before, new = told(text), redactor.text(text)
     after = told(new)
-    assert [plant for plant in PLANTS if survives(plant.secret, new.encode()) or plant.secret in after] == []
+    assert [plant for plant in PLANTS if survives(plant, new.encode()) or plant.secret in after] == []
     assert all(plant.secret in before for plant in PLANTS) or encoding in ("xxd", "base64 twice")
     assert new.count("\n") == text.count("\n")
     assert Redactor().text(new) == new
@@ -53,7 +54,7 @@ def test_nothing_planted_survives_in_any_file() -> None:
         (plant.kind, path)
         for path, entry in after.entries.items()
         for plant in PLANTS
-        if survives(plant.secret, path.encode() + entry.data)
+        if survives(plant, path.encode() + entry.data)
     ]
     assert leaked == []
     assert len(report) > 150 and all(sum(counts.values()) for counts in report.values())
