@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import atexit
 import gc
 import os
@@ -13,6 +12,7 @@ from doctor.output import Progress, complain, put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from typing import NoReturn
 
@@ -112,13 +112,13 @@ def _abroad(given: list[str]) -> Interpreter | None:
     return found
 
 
-# argparse asks gettext for its own few words, which imports locale and looks for eight files at every start. No Python
-# ships a translation of them; passdoctor's own is in doctor/abroad.py.
-argparse._ = str  # type: ignore[attr-defined]
-
-
 def _parser(wanted: str, abroad: Interpreter | None = None) -> argparse.ArgumentParser:
     """All commands; the options only of the one that is `wanted`, for the others cost a start as well."""
+    import argparse
+
+    # argparse asks gettext for its own few words, which imports locale and looks for eight files at every start. No
+    # Python ships a translation of them; passdoctor's own is in doctor/abroad.py.
+    argparse._ = str  # type: ignore[attr-defined]
     made = abroad.parser() if abroad else argparse.ArgumentParser
     formatter = abroad.formatter(_columns()) if abroad else _formatter
     parser = made(
@@ -139,6 +139,8 @@ def _parser(wanted: str, abroad: Interpreter | None = None) -> argparse.Argument
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """A formatter that is told its width: finding it out would import shutil at every start."""
+    import argparse
+
     return argparse.RawDescriptionHelpFormatter(prog, width=_columns())
 
 

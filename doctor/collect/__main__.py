@@ -1,35 +1,43 @@
 """`python -m doctor.collect` and `passdoctor collect`: gather, redact, write a bundle, say what it holds."""
 
-import argparse
 import os
 import signal
 import sys
 import time
-from typing import Any, Dict, List, Optional, Sequence, TextIO, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, TextIO, Tuple
 
 from . import version
-from .catalogue import ITEMS, earlier_boot, item_for
+from .catalogue import ITEMS, OLD_DMESG, earlier_boot, item_for
 from .model import Collected
 from .redact_classes import CLASSES
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["main", "make_parser"]
 
 _SHOWN = 6
+_STDOUT = "-"
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Collect as ARGV says; return 0, or 2 for what cannot be done, with one line on stderr."""
-    options = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    options = _plain(words) or make_parser().parse_args(words)
     if options.list:
         from . import show
 
-        sys.stdout.write(show.catalogue(ITEMS + (earlier_boot(1),)))
+        sys.stdout.write(show.catalogue(ITEMS + (earlier_boot(1), OLD_DMESG)))
         return 0
     if options.print_script:
         from . import shell
 
         sys.stdout.write(shell.script())
         return 0
+    if options.map is not None and (options.preview or options.redact != "forum" or options.map == options.output):
+        why = "it cannot be the bundle as well" if options.map == options.output else "no stand-ins are written"
+        sys.stderr.write("passdoctor collect: --map {}: {}\n".format(options.map, why))
+        return 2
     _step_back()
     try:
         signal.signal(signal.SIGTERM, _interrupt)
@@ -43,9 +51,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             sys.stdout.write(preview.of_host(options.full, options.redact == "forum", options.note, options.since_boot))
             return 0
         redacting = options.redact == "forum"
-        sys.stdout.write(_collect(options.output, redacting, options.note, options.since_boot, options.map))
+        said = _collect(options.output, redacting, options.note, options.since_boot, options.map)
+        (sys.stderr if options.output == _STDOUT else sys.stdout).write(said)
     except OSError as error:
         where = options.output or "the current folder"
+        if options.map is not None and error.filename == options.map:
+            where = options.map
         sys.stderr.write("passdoctor collect: {}: {}\n".format(where, error.strerror or error))
         return 2
     except KeyboardInterrupt:
@@ -54,13 +65,46 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
+class _Options:
+    """What is given where nothing is: the same as `make_parser` says."""
+
+    redact, note, since_boot = "forum", "", 0
+    preview = full = list = print_script = False
+    output: Optional[str] = None
+    map: Optional[str] = None
+
+
+def _plain(words: Sequence[str]) -> Any:
+    """The options in WORDS if they are the most frequent ones, spelt out; None: `make_parser` is to look at them.
+
+    To load argparse takes as long as to gather a quarter of what is collected.
+    """
+    found, left = _Options(), list(words)
+    while left:
+        word = left.pop(0)
+        value = left[0] if left else ""
+        if word in ("--preview", "--full"):
+            setattr(found, word[2:], True)
+        elif word in ("-o", "--output") and value and not value.startswith("-"):
+            found.output = left.pop(0)
+        elif word == "--redact" and value in ("forum", "none"):
+            found.redact = left.pop(0)
+        else:
+            return None
+    return found
+
+
+def make_parser() -> "argparse.ArgumentParser":
     """The options of `passdoctor collect`."""
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="passdoctor collect",
         description="Gather, read-only, what tells whether this host can pass PCI devices through to VMs.",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the bundle (default: ./passdoctor-TIME.tar.gz; -: standard output)"
+    )
     parser.add_argument(
         "--redact",
         choices=("forum", "none"),
@@ -85,6 +129,8 @@ def _boots(text: str) -> int:
     """How many boots back `-1` to `-9` goes."""
     if len(text) == 2 and text[0] == "-" and text[1] in "123456789":
         return int(text[1])
+    import argparse
+
     raise argparse.ArgumentTypeError("{!r}: -1 is the boot before this one, -9 the earliest".format(text))
 
 
@@ -107,8 +153,11 @@ def _collect(
     from .gather import gather
 
     target = output or time.strftime("passdoctor-%Y%m%d-%H%M%S.tar.gz", time.gmtime())
-    if os.path.lexists(target):
-        raise FileExistsError(17, "exists already, and is not overwritten", target)
+    if target == _STDOUT and sys.stdout.isatty():
+        raise OSError(22, "a bundle is nothing for a terminal: -o FILE, or a pipe")
+    for taken in (target, private_map):
+        if taken is not None and taken != _STDOUT and os.path.lexists(taken):
+            raise FileExistsError(17, "exists already, and is not overwritten", taken)
     progress = _Progress(sys.stderr)
     redactions: Optional[Dict[str, int]] = None
     by_file: Optional[Dict[str, Dict[str, int]]] = None
@@ -125,7 +174,19 @@ def _collect(
                 redactor.write_map(private_map)
     finally:
         progress.clear()
-    size = pack.write(collected, target, redactions, version(), by_file)
+    try:
+        if target == _STDOUT:
+            data = pack.to_bytes(collected, redactions, version(), by_file)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            size = len(data)
+        else:
+            size = pack.write(collected, target, redactions, version(), by_file)
+    except BaseException:
+        if private_map:
+            os.unlink(private_map)  # it is of no use without its bundle, and was made just now
+        raise
     return _summary(collected, target, size, redactions)
 
 
@@ -151,7 +212,8 @@ class _Progress:
 
 def _summary(collected: Collected, target: str, size: int, redactions: Optional[Dict[str, int]]) -> str:
     got = sum(entry.state in ("whole", "filtered", "cut") for entry in collected.entries.values())
-    lines = ["{}: {:.1f} KB, {} pieces of evidence".format(os.path.abspath(target), size / 1024, got)]
+    name = "standard output" if target == _STDOUT else os.path.abspath(target)
+    lines = ["{}: {:.1f} KB, {} pieces of evidence".format(name, size / 1024, got)]
     lines += _left_out(collected)
     if redactions is None:
         lines.append("Nothing was redacted (--redact none): it holds names, addresses and serial numbers.")

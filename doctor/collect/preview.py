@@ -5,7 +5,7 @@ from typing import Dict, List, Tuple
 from .model import Collected, Entry
 from .redact_classes import CLASSES
 from .redact_files import decoded
-from .redact_shapes import STAND_IN
+from .redact_shapes import STAND_IN, has_stand_in
 
 __all__ = ["of_host", "preview"]
 
@@ -74,7 +74,7 @@ def _file(entry: Entry, counts: Dict[str, int], full: bool) -> List[str]:
     rows = rows[:-1] if rows[-1] == "" else rows
     if full or len(rows) <= _SHORT:
         return ["", head] + [_shown(row, full) for row in rows]
-    marked = [(at, row) for at, row in enumerate(rows, 1) if at > _HEAD and STAND_IN.search(row)]
+    marked = [(at, row) for at, row in enumerate(rows, 1) if at > _HEAD and has_stand_in(row)]
     shown = ["", head] + [_shown(row) for row in rows[:_HEAD]]
     shown += ["{}: {}".format(at, _shown(row)) for at, row in marked[:_MARKED]]
     left = _left(len(rows), len(marked))
@@ -89,6 +89,6 @@ def _left(rows: int, marked: int) -> Tuple[int, str]:
 
 def _shown(row: str, full: bool = False) -> str:
     cut = row if full or len(row) <= _WIDE else row[:_WIDE] + "…"
-    marked = STAND_IN.sub(lambda match: "[*" + match.group() + "*]", cut)
+    marked = STAND_IN.pattern.sub(lambda match: "[*" + match.group() + "*]", cut)
     # No file may move the cursor or hide what it says.
     return "".join(char if char.isprintable() or char == "\t" else "?" for char in marked)

@@ -22,6 +22,7 @@ from doctor.evidence.types import (
     FILTERED,
     KERNEL_LOGS,
     NOT_COLLECTED,
+    ROTATED,
     Evidence,
     Piece,
     Source,
@@ -288,7 +289,7 @@ def _unread(pieces: list[Piece], log: Log, rows: list[Row], asked: set[str]) -> 
     found: list[Unread] = []
     unread_paths: dict[str, list[Piece]] = {}
     for piece in pieces:
-        if piece.path in KERNEL_LOGS or piece.path.startswith(EARLIER_LOG):
+        if piece.path in (*KERNEL_LOGS, *ROTATED.values()) or piece.path.startswith(EARLIER_LOG):
             why = "a message of a subsystem that matters, known to no template"
             wanted = [at for at, line in enumerate(piece.text.split("\n")) if _MATTERS.search(line[:400])]
         elif piece.path == OTHER:
