@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, NoReturn
 from doctor.say import speak
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from doctor.manual import Formatter
 
 # What argparse says (Lib/argparse.py) and what the C library says of files; tools/texts.py reads both.
 ARGPARSE = (
@@ -49,6 +51,32 @@ SYSTEM = (
     "Read-only file system",
     "Input/output error",
 )
+# Why a piece of evidence is not whole, as doctor/collect/ and doctor/evidence/ write it down.
+REASONS = (
+    "{0} is not installed",
+    "took longer than {0} s",
+    "only the first {0} bytes",
+    "no output, exit status {0}",
+    "no room: all pieces together may have {0} MiB",
+    "there are more than {0}",
+    "after {0} bytes only lines of known messages: {1} lines left out",
+    "its first {0} bytes were not read; {1}",
+    "only lines with {0}, and not all of them",
+    "not read: the time was up",
+    "not read: too many others did not answer",
+    "did not answer within {0} s",
+    "not readable",
+    "not a regular file",
+    "missing from the bundle",
+    "not needed: the log reaches back to the start of the boot",
+    "exists already, and is not overwritten",
+    "a link that leaves the folder",
+    "a folder, a device or a pipe in place of a file",
+    "reading it acts on the device",
+    "it was replaced while it was opened",
+    "larger than {0} MiB",
+)
+STATES = ("whole", "filtered", "cut", "denied", "absent", "failed", "excerpt", "not-collected")
 # An error that doctor/knowledge/ puts together from pieces.
 ENDS = ("no such check: {0}; did you mean {1}?", "no such check: {0}; see: passdoctor rules list")
 
@@ -124,33 +152,17 @@ class Interpreter:
                 return self._table[text].format(*(self.tell(value, depth - 1) for value in fit.groups()))
         return line
 
-    def formatter(self, width: int) -> type[argparse.RawDescriptionHelpFormatter]:
-        """A formatter of help for lines of `width` cells."""
+    def formatter(self) -> type[Formatter]:
+        """The formatter of help that speaks the language."""
+        from doctor.manual import Formatter
+
         tell = self.tell
 
-        class Formatter(argparse.RawDescriptionHelpFormatter):
+        class Abroad(Formatter):
             """Help in the language."""
 
-            def __init__(self, prog: str) -> None:
-                super().__init__(prog, width=width)
-
-            def start_section(self, heading: str | None) -> None:
-                super().start_section(tell(heading) if heading else heading)
-
-            def add_text(self, text: str | None) -> None:
-                super().add_text(tell(text) if text else text)
-
-            def add_usage(
-                self,
-                usage: str | None,
-                actions: Iterable[argparse.Action],
-                groups: Iterable[argparse._MutuallyExclusiveGroup],
-                prefix: str | None = None,
-            ) -> None:
-                super().add_usage(usage, actions, groups, tell("usage: ") if prefix is None else prefix)
-
-            def _get_help_string(self, action: argparse.Action) -> str | None:
-                return tell(action.help) if action.help else action.help
+            def tell(self, text: str) -> str:
+                return tell(text)
 
             def _split_lines(self, text: str, width: int) -> list[str]:
                 from doctor.report.wide import folded
@@ -162,7 +174,7 @@ class Interpreter:
 
                 return "\n".join(indent + line for each in text.splitlines() for line in folded(each, width))
 
-        return Formatter
+        return Abroad
 
     def parser(self) -> type[argparse.ArgumentParser]:
         """A parser that complains in the language."""

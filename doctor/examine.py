@@ -84,6 +84,29 @@ def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | N
     return host, build(host, diagnosis, remedies, plan, harmless(host.log), __version__, profile["id"])
 
 
+def render(report: Report, form: str, language: str | None = None, **options: object) -> str | bytes:
+    """`report` in the format `form` and in a language, None being the one that is spoken; `options` that are not None.
+
+    Raises ValueError for a format that there is not or that does not take an option, and what its renderer does.
+    """
+    from doctor.report.formats import checked
+    from doctor.report.formats import render as write
+    from doctor.say import speak, spoken
+
+    given = checked(form, {name: value for name, value in options.items() if value is not None})
+    if language is None:
+        return write(report, form, **given)
+    from doctor.knowledge.store import choose_language, load
+
+    before = spoken()
+    known = load(None, choose_language(language, {}) if language else "")
+    speak(known.get("language", ""), known.get("texts"))
+    try:
+        return write(report, form, **given)
+    finally:
+        speak(*before)
+
+
 def plan(name: str | None, terms: Terms, form: str, progress: Callable[[str], None] | None = None, **how: bool) -> str:
     """The treatment plan of the input `name`, in a format of `doctor.report.plans`, which take `how`.
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from doctor.cli import _parser, main
-from doctor.collect.__main__ import make_parser
 
 SHELLS = ("bash", "zsh", "fish")
 # Completes the words after the script's name as bash does when somebody hits the tab key.
@@ -36,8 +35,8 @@ def options() -> dict[str, set[str]]:
     """The options of every command, as the parsers have them."""
     parser = _parser("")
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    parsers = {**commands.choices, "collect": make_parser()}
-    return {name: {word for each in one._actions for word in each.option_strings} for name, one in parsers.items()}
+    parsers = commands.choices.items()
+    return {name: {word for each in one._actions for word in each.option_strings} for name, one in parsers}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
