@@ -48,33 +48,34 @@ _EXAMPLES = {
   passdoctor check host.tar.gz -o report.html          as a page
   passdoctor check host.tar.gz -f pdf -o a.pdf -f json -o a.json""",
     "plan": """examples:
-  passdoctor plan host.tar.gz                          what to type, step by step
-  passdoctor plan host.tar.gz -f sh -o plan.sh         a script to review and run
-  passdoctor plan host.tar.gz -f sh --undo -o undo.sh  what takes it back""",
+  passdoctor plan host.tar.gz                      what to type, step by step
+  passdoctor plan host.tar.gz -f sh -o plan.sh     a script to review and run
+  passdoctor plan host.tar.gz -f sh --undo         what takes it back""",
     "facts": """examples:
   passdoctor facts post.txt
   passdoctor facts host.tar.gz --format json -o facts.json""",
     "compare": """examples:
-  passdoctor compare before.tar.gz after.tar.gz        exit code 1: something broke
-  sudo passdoctor compare report.json                  a report, and this host now""",
+  passdoctor compare before.tar.gz after.tar.gz    exit 1: something broke
+  sudo passdoctor compare report.json              a report, and this host now""",
     "explain": """examples:
-  passdoctor explain iommu-active                      passdoctor rules list: all""",
+  passdoctor rules list                            what checks there are
+  passdoctor explain iommu-active""",
     "rules": """examples:
   passdoctor rules list
   passdoctor rules lint --rules my-rules/""",
     "redact": """examples:
   passdoctor redact host.tar.gz -o clean.tar.gz
-  passdoctor redact --audit post.txt                   exit code 1: something is left""",
+  passdoctor redact --audit post.txt               exit 1: something is left""",
     "case": """examples:
-  passdoctor case post.txt                             of what failed first
+  passdoctor case post.txt                         of what failed first
   passdoctor case post.txt --check iommu-active --expect pass -o case.yaml""",
     "collect": """examples:
   sudo passdoctor collect -o host.tar.gz
-  sudo passdoctor collect --preview | less             see first what would be shared""",
+  sudo passdoctor collect --preview | less         what would be shared""",
     "completion": """examples:
-  passdoctor completion bash > ~/.local/share/bash-completion/completions/passdoctor
-  passdoctor completion zsh > ~/.zfunc/_passdoctor     where $fpath has ~/.zfunc
-  passdoctor completion fish > ~/.config/fish/completions/passdoctor.fish""",
+  passdoctor completion bash >~/.passdoctor.bash   source it in ~/.bashrc
+  passdoctor completion zsh >~/.zfunc/_passdoctor  where $fpath has ~/.zfunc
+  passdoctor completion fish >~/.config/fish/completions/passdoctor.fish""",
 }
 
 
@@ -133,7 +134,11 @@ def _parser(wanted: str | None = "", abroad: Interpreter | None = None) -> argpa
     """All commands; the options only of the one that is `wanted`, for others cost a start as well; of all for ""."""
     made = abroad.parser() if abroad else argparse.ArgumentParser
 
+    whole = False
+
     def formatter(prog: str) -> argparse.HelpFormatter:
+        if not whole:  # argparse asks one about every option that is added
+            return argparse.HelpFormatter(prog, width=80)
         from doctor.manual import Formatter
 
         return (abroad.formatter() if abroad else Formatter)(prog, _columns())
@@ -160,6 +165,7 @@ def _parser(wanted: str | None = "", abroad: Interpreter | None = None) -> argpa
             )
             if wanted in (name, ""):
                 _options(name, command)
+    whole = True
     return parser
 
 
@@ -252,7 +258,6 @@ def _check(options: argparse.Namespace) -> int:
         return USAGE
     progress = Progress()
     try:
-        progress.say(f"examining {options.input or 'this host'}")
         report = doctor.examine(options.input, options.device, progress=progress.say, **judged(options))
         failed: list[str] = []
         # What goes to files first: standard output is written to when the progress line is gone.

@@ -170,7 +170,6 @@ def _plan(options: argparse.Namespace) -> int:
 
     progress = Progress()
     try:
-        progress.say(f"examining {options.input or 'this host'}")
         # A script does what is needed; what a person reads names the rest as well.
         terms = _terms(options)._replace(optional=options.optional or options.format != "sh")
         how = {"undo": options.undo, "knowing": options.i_know} if options.format == "sh" else {}
@@ -203,7 +202,6 @@ def _facts(options: argparse.Namespace) -> int:
 
     progress = Progress()
     try:
-        progress.say(f"examining {options.input or 'this host'}")
         _spoken(options)
         found = facts(options.input, progress.say)
     finally:

@@ -46,9 +46,15 @@ def examine(
 
     Raises InputError, UnknownDevice and KnowledgeError, each with one line for people.
     """
+    return examine_host(_opened(name, progress), terms or Terms(devices, rules))[1]
+
+
+def _opened(name: str | None, progress: Callable[[str], None] | None) -> Evidence:
     from doctor.evidence.open import open_input
 
-    return examine_host(open_input(name, progress), terms or Terms(devices, rules))[1]
+    if progress is not None:
+        progress(f"examining {name or 'this host'}")
+    return open_input(name, progress)
 
 
 def examine_evidence(evidence: Evidence, devices: tuple[str, ...] = (), rules: str | None = None) -> Report:
@@ -134,9 +140,8 @@ def _waivers(terms: Terms, rules: list[dict[str, Any]]) -> tuple[tuple[Waiver, .
 
 def facts(name: str | None, progress: Callable[[str], None] | None = None) -> tuple[Evidence, Sheet]:
     """Opens the input `name` and returns its evidence with every fact read from it. Raises InputError."""
-    from doctor.evidence.open import open_input
     from doctor.facts.sheet import sheet
     from doctor.knowledge.store import load
 
-    evidence = open_input(name, progress)
+    evidence = _opened(name, progress)
     return evidence, sheet(evidence, load(None))

@@ -130,11 +130,12 @@ def _parts(node: ast.expr) -> Iterator[str]:
 def _help(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and text of what argparse is told to say."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg in HELP and isinstance(node.value, ast.Constant):
+        if isinstance(node, ast.keyword):
+            named = node.arg in HELP
+        else:
+            named = isinstance(node, ast.Assign) and any(getattr(one, "attr", "") in HELP for one in node.targets)
+        if named and isinstance(node, (ast.keyword, ast.Assign)) and isinstance(node.value, ast.Constant):
             yield node.value.lineno, str(node.value.value)
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            if any(isinstance(target, ast.Attribute) and target.attr in HELP for target in node.targets):
-                yield node.value.lineno, str(node.value.value)
 
 
 def _table(tree: ast.Module, name: str) -> Iterator[tuple[int, str]]:
