@@ -86,7 +86,8 @@ def test_it_imports_nothing() -> None:
     """On a terminal, for whoever has none pays nothing anyway."""
     code = (
         "import sys; from doctor import output; before = set(sys.modules)\n"
-        "class Terminal:\n    isatty = lambda self: True\n    write = lambda self, text: 1\n    flush = lambda self: None\n"
+        "class Terminal:\n    isatty = lambda self: True\n"
+        "    write = lambda self, text: 1\n    flush = lambda self: None\n"
         "kept, sys.stderr = sys.stderr, Terminal()\n"
         "one = output.Progress(); one.say('x'); one.end(); print(sorted(set(sys.modules) - before), one._going)"
     )
