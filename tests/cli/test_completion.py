@@ -105,7 +105,7 @@ def test_fish_offers(typed: str, offered: set[str], tmp_path: Path, capsys: pyte
 @pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
 def test_zsh_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "_passdoctor").write_text(script("zsh", capsys), "utf-8")
-    ask = "fpath=(. $fpath); autoload -Uz compinit; compinit -u -D; print -- $_comps[passdoctor]"
+    ask = f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; print -- $_comps[passdoctor]"
     done = subprocess.run(["zsh", "-f", "-c", ask], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.strip() == "_passdoctor"
 
