@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from doctor import output
 from doctor.cli import USAGE, judged, judging_options, language_option, rare
 from doctor.output import Progress, complain, put
 
@@ -158,7 +159,6 @@ def _spoken(options: argparse.Namespace) -> dict[str, Any]:
 
 def _collector_speaks(known: dict[str, Any]) -> None:
     """The collector says its texts in the language of `known`."""
-    from doctor import output
     from doctor.collect.say import speak
 
     speak(known.get("texts"), output.interpret)
@@ -206,8 +206,11 @@ def _facts(options: argparse.Namespace) -> int:
         found = facts(options.input, progress.say)
     finally:
         progress.end()
-    write = factsheet.as_json if options.format == "json" else factsheet.as_text
-    return USAGE if put(write(*found), options.output) else 0
+    if options.format == "json":
+        text = factsheet.as_json(*found)
+    else:
+        text = factsheet.as_text(*found, tell=output.interpret or str)
+    return USAGE if put(text, options.output) else 0
 
 
 def _explain(options: argparse.Namespace) -> int:

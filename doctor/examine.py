@@ -86,8 +86,18 @@ def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | N
     own = [found for found in diagnosis.findings if id(found) not in explained]
     remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
     plan = make_plan(own, diagnosis.causes, host, platforms, terms.optional)
-    diagnosis = diagnosis._replace(notes=(*notes(profile, knowledge["rules"]), *diagnosis.notes))
+    said = (*notes(profile, knowledge["rules"]), *_told(diagnosis.notes, knowledge))
+    diagnosis = diagnosis._replace(notes=said)
     return host, build(host, diagnosis, remedies, plan, harmless(host.log), __version__, profile["id"])
+
+
+def _told(lines: tuple[str, ...], knowledge: dict[str, Any]) -> tuple[str, ...]:
+    """What was noted of the input, in English, in the language of the knowledge."""
+    if not knowledge.get("texts"):
+        return lines
+    from doctor.abroad import Interpreter
+
+    return tuple(map(Interpreter(knowledge["language"], knowledge["texts"]).tell, lines))
 
 
 def render(report: Report, form: str, language: str | None = None, **options: object) -> str | bytes:

@@ -29,7 +29,7 @@ TABLES = {
     "doctor/diagnosis/targets.py": ("_BINDS",),
     "doctor/facts/topology.py": ("FUNCTIONS",),
     "doctor/cli.py": ("_COMMANDS", "_EXAMPLES", "RARE"),
-    "doctor/abroad.py": ("ARGPARSE", "SYSTEM", "REASONS", "STATES", "ENDS"),
+    "doctor/abroad.py": ("ARGPARSE", "SYSTEM", "REASONS", "NOTES", "STATES", "ENDS"),
     "doctor/collect/redact_classes.py": ("CLASSES",),
     "doctor/explain.py": ("_SCOPES",),
 }

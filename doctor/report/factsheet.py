@@ -11,7 +11,7 @@ from doctor.report.words import Words
 from doctor.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from doctor.evidence.types import Evidence, Piece, Source
     from doctor.facts.sheet import Row, Sheet
@@ -20,9 +20,9 @@ _MEMORY = ("start", "end", "base", "limit")
 _SHOWN = 3  # sources of a fact in the text; JSON holds all
 
 
-def as_text(evidence: Evidence, sheet: Sheet) -> str:
-    """The facts for a reader, one a line."""
-    return "\n".join(visible(line, keep="\n") for line in _lines(evidence, sheet)) + "\n"
+def as_text(evidence: Evidence, sheet: Sheet, tell: Callable[[str], str] = str) -> str:
+    """The facts for a reader, one a line; `tell` says what was noted of the input, in English, in another language."""
+    return "\n".join(visible(line, keep="\n") for line in _lines(evidence, sheet, tell)) + "\n"
 
 
 def as_json(evidence: Evidence, sheet: Sheet) -> str:
@@ -43,14 +43,14 @@ def as_json(evidence: Evidence, sheet: Sheet) -> str:
     return json.dumps(data, ensure_ascii=True, indent=1, default=str) + "\n"
 
 
-def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
+def _lines(evidence: Evidence, sheet: Sheet, tell: Callable[[str], str]) -> Iterator[str]:
     colon = say(": ")
     yield f"{evidence.source}{colon}{Words()('kind-' + evidence.kind)}"
-    yield from (f"  {note}" for note in evidence.notes)
+    yield from (f"  {tell(note)}" for note in evidence.notes)
     yield ""
     yield say("What was recognised ({count} pieces)", count=len(sheet.evidence))
     for piece in sheet.evidence:
-        yield "  " + "  ".join(filter(None, (piece.path, _span(piece), _state(piece), piece.command)))
+        yield "  " + "  ".join(filter(None, (piece.path, _span(piece), _state(piece, tell), piece.command)))
     yield ""
     yield say("Facts ({count})", count=sum(row.known for row in sheet.rows))
     for row in sheet.rows:
@@ -61,7 +61,7 @@ def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
     yield say("Not known ({count})", count=len(unknown))
     for row in unknown:
         asks = {ask_for(path) or path: why for path, why in zip(row.wanted, row.reasons, strict=False)}
-        told = " ; ".join(ask + say(" ({what})", what=say(why)) for ask, why in asks.items())
+        told = " ; ".join(ask + say(" ({what})", what=tell(why)) for ask, why in asks.items())
         yield f"  {_name(row)}" + (colon if asks else "") + told
     if sheet.contradictions:
         yield ""
@@ -72,7 +72,7 @@ def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
     yield ""
     yield say("Read by nobody ({count})", count=len(sheet.unread))
     for lost in sheet.unread:
-        yield f"  {_cite(lost.source)} {say(' ({what})', what=say(lost.why))}"
+        yield f"  {_cite(lost.source)} {say(' ({what})', what=tell(lost.why))}"
 
 
 def _told(row: Row) -> Iterator[str]:
@@ -119,13 +119,13 @@ def _span(piece: Piece) -> str:
     return say("line {line}", line=first) if last in (first, None) else say("lines {a}-{b}", a=first, b=last)
 
 
-def _state(piece: Piece) -> str:
+def _state(piece: Piece, tell: Callable[[str], str]) -> str:
     told = say(piece.state)
     if piece.terms:
         told = say("{state} by {words}", state=told, words=say(" or ").join(piece.terms))
     if piece.boot:
         told += say(", {count} boots before", count=piece.boot)
-    return f"[{told}]" + (f" {piece.reason}" if piece.reason else "")
+    return f"[{told}]" + (f" {tell(piece.reason)}" if piece.reason else "")
 
 
 def _piece(piece: Piece) -> dict[str, Any]:
