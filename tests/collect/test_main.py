@@ -105,10 +105,10 @@ def test_a_map_and_its_bundle_are_both_written_or_neither(capsys: pytest.Capture
 def test_plain_options_are_what_argparse_says(words: str) -> None:
     argv = words.split()
     theirs = vars(command.make_parser().parse_args(argv))
-    ours = command._plain(argv)
+    ours = command.plain(argv)
     assert (ours is None) == (words in ("-o -", "-ox"))
     assert ours is None or {name: getattr(ours, name) for name in theirs} == theirs
-    assert command._plain(["-o"]) is None and command._plain(["-o", ""]) is None and command._plain(["x"]) is None
+    assert command.plain(["-o"]) is None and command.plain(["-o", ""]) is None and command.plain(["x"]) is None
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
