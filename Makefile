@@ -17,7 +17,7 @@ setup: ## install into .venv what is not there yet
 $(COMPILED): $(shell find $(RULES) -name '*.yaml') $(patsubst %,doctor/knowledge/%.py,compile lower profiles store) | setup
 	@$(PY) -c "from pathlib import Path; from doctor.knowledge.compile import write; write(Path('$(RULES)'), Path('$@'))"
 
-demo: setup $(COMPILED) ## examine a sample bundle: report in the terminal, as HTML and as PDF
+demo: setup $(COMPILED) ## a report in the terminal, and every sample in every format behind demo/index.html
 	@sh tools/demo.sh
 
 test: setup $(COMPILED) ## run all tests

@@ -1,8 +1,9 @@
 """The command line in another language: its help, argparse's own words, and error lines.
 
 Nobody imports this while English is spoken, and even then no language is loaded before something is to be said.
-An error comes as a finished English line, whoever raised it: the texts that `tools/texts.py` takes from the code
-have numbers for what was filled in ("{0}: it is empty"), and the text that fits gives the line in the language.
+An error, and what is noted of an input, comes as a finished English line, whoever wrote it. The texts that
+`tools/texts.py` takes from the code have numbers for what was filled in ("{0}: it is empty"), and the one that fits
+gives the line in the language.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, NoReturn
 from doctor.say import speak
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from doctor.manual import Formatter
 
 # What argparse says (Lib/argparse.py) and what the C library says of files; tools/texts.py reads both.
 ARGPARSE = (
@@ -49,6 +52,58 @@ SYSTEM = (
     "Read-only file system",
     "Input/output error",
 )
+# Why a piece of evidence is not whole, as doctor/collect/ and doctor/evidence/ write it down.
+REASONS = (
+    "{0} is not installed",
+    "took longer than {0} s",
+    "only the first {0} bytes",
+    "no output, exit status {0}",
+    "no room: all pieces together may have {0} MiB",
+    "there are more than {0}",
+    "after {0} bytes only lines of known messages: {1} lines left out",
+    "its first {0} bytes were not read; {1}",
+    "only lines with {0}, and not all of them",
+    "not read: the time was up",
+    "not read: too many others did not answer",
+    "did not answer within {0} s",
+    "not readable",
+    "not a regular file",
+    "missing from the bundle",
+    "not needed: the log reaches back to the start of the boot",
+    "exists already, and is not overwritten",
+    "a link that leaves the folder",
+    "a folder, a device or a pipe in place of a file",
+    "reading it acts on the device",
+    "it was replaced while it was opened",
+    "larger than {0} MiB",
+)
+# What doctor/evidence/ and doctor/collect/pack.py note about an input, and the words that they fill in.
+NOTES = (
+    "It was collected by an ordinary user: what only root may read is missing.",
+    "Whoever collected it notes: {0}",
+    "The bundle was changed after it was collected, its checksums say: {0}. The host may be otherwise.",
+    "The bundle lacks what its manifest lists: {0}. What that held is not known.",
+    "The bundle holds what its manifest does not list, somebody added it: {0}.",
+    "Not read, {0}: {1}",
+    "a name that climbs, is too long, or holds what cannot be printed",
+    "it stands there more than once, the last one counts",
+    "it is missing",
+    "the mark of the archive's end, it may be cut",
+    "a hard link to what was not read",
+    "a device or a pipe in place of a file",
+    "addresses are hidden from ordinary users",
+    "{0} does not hold {1}. What needs them stays open until somebody runs the command beside it on the host.",
+    "{0} does not hold {1}",
+    *("A hardware probe", "A Proxmox VE system report", "A sosreport", "A supportconfig archive"),
+    *("An Unraid diagnostics archive", "a hardware probe", "a Proxmox VE system report", "a sosreport"),
+    *("a supportconfig archive", "an Unraid diagnostics archive"),
+    *("the kernel's log", "the IOMMU groups", "the loaded modules"),
+    "the IOMMU groups (but for what libvirt says of its host)",
+    "what should be seen",
+    "{0} of an example",
+    "prompts of other machines",
+)
+STATES = ("whole", "filtered", "cut", "denied", "absent", "failed", "excerpt", "not-collected")
 # An error that doctor/knowledge/ puts together from pieces.
 ENDS = ("no such check: {0}; did you mean {1}?", "no such check: {0}; see: passdoctor rules list")
 
@@ -89,9 +144,11 @@ def asked(given: Sequence[str]) -> str | None:
 class Interpreter:
     """Says English lines of the command line in another language."""
 
-    def __init__(self, name: str) -> None:
-        """`name` is one of `doctor.knowledge.store.languages`."""
+    def __init__(self, name: str, texts: Mapping[str, str] | None = None) -> None:
+        """`name` is one of `doctor.knowledge.store.languages`; `texts` its texts, if they are loaded already."""
         self.name = name
+        if texts is not None:
+            self.__dict__["_table"] = texts
 
     @cached_property
     def _table(self) -> Mapping[str, str]:
@@ -122,35 +179,21 @@ class Interpreter:
             if fit and (depth == _DEPTH or any(map(str.isalpha, text))):
                 # The holes of the English are numbered in their order.
                 return self._table[text].format(*(self.tell(value, depth - 1) for value in fit.groups()))
+        if depth < _DEPTH and "; " in line:  # a list of what was filled in
+            return self._table.get("; ", "; ").join(self.tell(part, depth - 1) for part in line.split("; "))
         return line
 
-    def formatter(self, width: int) -> type[argparse.RawDescriptionHelpFormatter]:
-        """A formatter of help for lines of `width` cells."""
+    def formatter(self) -> type[Formatter]:
+        """The formatter of help that speaks the language."""
+        from doctor.manual import Formatter
+
         tell = self.tell
 
-        class Formatter(argparse.RawDescriptionHelpFormatter):
+        class Abroad(Formatter):
             """Help in the language."""
 
-            def __init__(self, prog: str) -> None:
-                super().__init__(prog, width=width)
-
-            def start_section(self, heading: str | None) -> None:
-                super().start_section(tell(heading) if heading else heading)
-
-            def add_text(self, text: str | None) -> None:
-                super().add_text(tell(text) if text else text)
-
-            def add_usage(
-                self,
-                usage: str | None,
-                actions: Iterable[argparse.Action],
-                groups: Iterable[argparse._MutuallyExclusiveGroup],
-                prefix: str | None = None,
-            ) -> None:
-                super().add_usage(usage, actions, groups, tell("usage: ") if prefix is None else prefix)
-
-            def _get_help_string(self, action: argparse.Action) -> str | None:
-                return tell(action.help) if action.help else action.help
+            def tell(self, text: str) -> str:
+                return tell(text)
 
             def _split_lines(self, text: str, width: int) -> list[str]:
                 from doctor.report.wide import folded
@@ -162,7 +205,7 @@ class Interpreter:
 
                 return "\n".join(indent + line for each in text.splitlines() for line in folded(each, width))
 
-        return Formatter
+        return Abroad
 
     def parser(self) -> type[argparse.ArgumentParser]:
         """A parser that complains in the language."""

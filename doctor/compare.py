@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import InputError
 from doctor.record import NamedTuple
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -333,9 +334,13 @@ def _notes(before: Report, after: Report) -> list[str]:
     notes = []
     profiles = [str(report.get("profile")) for report in (before, after)]
     if profiles[0] != profiles[1]:
-        notes.append(f"They were judged by different profiles: {profiles[0]} and {profiles[1]}.")
+        told = say("They were judged by different profiles: {one} and {other}.", one=profiles[0], other=profiles[1])
+        notes.append(told)
     tools: list[Any] = [report.get("tool") for report in (before, after)]
     versions = [str(tool.get("version")) if isinstance(tool, dict) else "unknown" for tool in tools]
     if versions[0] != versions[1]:
-        notes.append(f"They were judged by different versions of passdoctor: {versions[0]} and {versions[1]}.")
+        one, other = versions
+        notes.append(
+            say("They were judged by different versions of passdoctor: {one} and {other}.", one=one, other=other)
+        )
     return notes

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _AppendAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _AppendAction, _ArgumentGroup
 
+import doctor
 from doctor.output import complain, print_out, save
-from doctor.report.formats import FORMATS, SHORTEST, format_of, render
+from doctor.report.formats import FORMATS, SHORTEST, format_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from doctor.report.model import Report
 
@@ -38,21 +39,26 @@ class _Add(_AppendAction):
         namespace.outputs = pairs
 
 
-def output_options(parser: ArgumentParser) -> None:
-    """The options that `wanted` reads."""
+def output_options(parser: ArgumentParser) -> Callable[[_ArgumentGroup], None]:
+    """The options that `wanted` reads; returns what adds the one that is rarely used to a group."""
+    forms = tuple(FORMATS)
     parser.add_argument(
-        "--format", "-f", action=_Add, choices=tuple(FORMATS), dest="outputs", help="repeatable, each with its -o"
+        *("--format", "-f"), action=_Add, choices=forms, dest="outputs", metavar="FORMAT", help=", ".join(forms)
     )
     parser.add_argument(
-        "-o", "--output", action=_Add, dest="outputs", metavar="FILE", help="where the format before it goes"
-    )
-    parser.add_argument(
-        "--max-length",
-        type=_length,
-        metavar="N",
-        help="markdown, bbcode: at most N characters; what matters least is left out",
+        "-o", "--output", action=_Add, dest="outputs", metavar="FILE", help="where it goes; -f and -o may be repeated"
     )
     parser.add_argument("--quiet", "-q", action="store_true", help="the verdict in one line")
+
+    def rarely(group: _ArgumentGroup) -> None:
+        group.add_argument(
+            "--max-length",
+            type=_length,
+            metavar="N",
+            help="markdown, bbcode: at most N characters; what matters least is left out",
+        )
+
+    return rarely
 
 
 def _length(text: str) -> int:
@@ -86,11 +92,11 @@ def deliver(report: Report, form: str, file: str | None, max_length: int | None 
         from doctor.say import say
 
         return say("{form} is not for a terminal; name a file with -o", form=form)
-    how: dict[str, object] = {"max_length": max_length} if FORMATS[form].limited else {}
-    if form == "terminal" and file not in (None, "-"):
-        how = {"colour": False}  # whatever standard output is, a file is none
+    longest = max_length if FORMATS[form].limited else None
+    # Whatever standard output is, a file is no terminal.
+    colour = False if form == "terminal" and file not in (None, "-") else None
     try:
-        written = render(report, form, **how)
+        written = doctor.render(report, form, colour=colour, max_length=longest)
     except RuntimeError as error:
         if type(error).__name__ != "PangoMissing":
             raise

@@ -46,9 +46,15 @@ def examine(
 
     Raises InputError, UnknownDevice and KnowledgeError, each with one line for people.
     """
+    return examine_host(_opened(name, progress), terms or Terms(devices, rules))[1]
+
+
+def _opened(name: str | None, progress: Callable[[str], None] | None) -> Evidence:
     from doctor.evidence.open import open_input
 
-    return examine_host(open_input(name, progress), terms or Terms(devices, rules))[1]
+    if progress is not None:
+        progress(f"examining {name or 'this host'}")
+    return open_input(name, progress)
 
 
 def examine_evidence(evidence: Evidence, devices: tuple[str, ...] = (), rules: str | None = None) -> Report:
@@ -80,8 +86,41 @@ def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | N
     own = [found for found in diagnosis.findings if id(found) not in explained]
     remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
     plan = make_plan(own, diagnosis.causes, host, platforms, terms.optional)
-    diagnosis = diagnosis._replace(notes=(*notes(profile, knowledge["rules"]), *diagnosis.notes))
+    said = (*notes(profile, knowledge["rules"]), *_told(diagnosis.notes, knowledge))
+    diagnosis = diagnosis._replace(notes=said)
     return host, build(host, diagnosis, remedies, plan, harmless(host.log), __version__, profile["id"])
+
+
+def _told(lines: tuple[str, ...], knowledge: dict[str, Any]) -> tuple[str, ...]:
+    """What was noted of the input, in English, in the language of the knowledge."""
+    if not knowledge.get("texts"):
+        return lines
+    from doctor.abroad import Interpreter
+
+    return tuple(map(Interpreter(knowledge["language"], knowledge["texts"]).tell, lines))
+
+
+def render(report: Report, form: str, language: str | None = None, **options: object) -> str | bytes:
+    """`report` in the format `form` and in a language, None being the one that is spoken; `options` that are not None.
+
+    Raises ValueError for a format that there is not or that does not take an option, and what its renderer does.
+    """
+    from doctor.report.formats import checked
+    from doctor.report.formats import render as write
+    from doctor.say import speak, spoken
+
+    given = checked(form, {name: value for name, value in options.items() if value is not None})
+    if language is None:
+        return write(report, form, **given)
+    from doctor.knowledge.store import choose_language, load
+
+    before = spoken()
+    known = load(None, choose_language(language, {}) if language else "")
+    speak(known.get("language", ""), known.get("texts"))
+    try:
+        return write(report, form, **given)
+    finally:
+        speak(*before)
 
 
 def plan(name: str | None, terms: Terms, form: str, progress: Callable[[str], None] | None = None, **how: bool) -> str:
@@ -111,9 +150,8 @@ def _waivers(terms: Terms, rules: list[dict[str, Any]]) -> tuple[tuple[Waiver, .
 
 def facts(name: str | None, progress: Callable[[str], None] | None = None) -> tuple[Evidence, Sheet]:
     """Opens the input `name` and returns its evidence with every fact read from it. Raises InputError."""
-    from doctor.evidence.open import open_input
     from doctor.facts.sheet import sheet
     from doctor.knowledge.store import load
 
-    evidence = open_input(name, progress)
+    evidence = _opened(name, progress)
     return evidence, sheet(evidence, load(None))

@@ -7,8 +7,11 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable
 
+_QUIET, _EACH = 0.5, 0.1  # seconds until the progress line is shown, and between two turns of its mark
+_MARKS = "|/-\\"
 
 # Says a line in another language than English; set by the command line.
 interpret: Callable[[str], str] | None = None
@@ -60,38 +63,49 @@ def save(name: str, data: bytes) -> str | None:
 
 
 class Progress:
-    """A line on standard error for what takes longer than a second, on a terminal only."""
+    """A line with a turning mark on standard error for what takes longer than half a second, on a terminal only.
+
+    Nothing is imported for it: the thread is the interpreter's own.
+    """
 
     def __init__(self) -> None:
-        self._text, self._shown, self._late = "", False, False
-        self._timer = None
-        if sys.stderr.isatty():
-            from threading import Timer
+        self._text, self._shown, self._turns = "", False, 0
+        self._going = None
+        # A reader of the screen would say every turn; who has one says so by TERM=dumb.
+        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            import _thread
 
-            self._timer = Timer(1.0, self._begin)
-            self._timer.daemon = True
-            self._timer.start()
+            self._going, self._writing = _thread.allocate_lock(), _thread.allocate_lock()
+            self._going.acquire()
+            _thread.start_new_thread(self._turn, (self._going,))
 
-    def _begin(self) -> None:
-        """The second is over: from now on every step is shown."""
-        self._late = True
-        self._show()
+    def _turn(self, going: LockType) -> None:
+        """Shows the line until `going` is released."""
+        wait = _QUIET
+        while not going.acquire(True, wait):
+            wait = _EACH
+            with self._writing:
+                if self._going is not None and self._text:
+                    self._show()
 
     def _show(self) -> None:
-        if self._text:
-            self._shown = True
-            print(f"\r\x1b[K{self._text[: 70 if self._text.isascii() else 35]}", end="", file=sys.stderr, flush=True)
+        self._shown = True
+        mark = _MARKS[self._turns % len(_MARKS)]
+        self._turns += 1
+        text = self._text[: 70 if self._text.isascii() else 35]
+        print(f"\r\x1b[K{mark} {text}", end="", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         """What is being done now."""
-        text = interpret(text) if interpret is not None and self._timer is not None else text
+        text = interpret(text) if interpret is not None and self._going is not None else text
         self._text = "".join(c if c.isprintable() else "?" for c in text)
-        if self._late:
-            self._show()
 
     def end(self) -> None:
         """Takes the line away."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if self._going is None:
+            return
+        with self._writing:
+            going, self._going = self._going, None
+            going.release()
+            if self._shown:
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from doctor.evidence.types import InputError
 from doctor.record import NamedTuple
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def redact_input(name: str, target: str, private_map: str | None = None) -> list
     """
     from doctor.collect.output import write_new
     from doctor.collect.redact import Redactor
-    from doctor.collect.redact_classes import CLASSES
+    from doctor.collect.redact_classes import counted
 
     for taken in (target, private_map):
         if taken is not None and os.path.lexists(taken):
@@ -54,8 +55,9 @@ def redact_input(name: str, target: str, private_map: str | None = None) -> list
     write_new(made.data, target)
     if private_map is not None:
         redactor.write_map(private_map)
-    said = ", ".join(f"{count} {CLASSES.get(kind, kind)}" for kind, count in sorted(made.counts.items()))
-    return [f"{target}: {len(made.data) / 1024:.1f} KB", *made.lines, f"Redacted: {said or 'nothing was found'}."]
+    told = say("Redacted: {what}.", what=counted(made.counts) or say("nothing was found"))
+    size = f"{len(made.data) / 1024:.1f}"
+    return [say("{file}: {size} KB", file=target, size=size), *made.lines, told]
 
 
 def _redacted(name: str, redactor: Redactor) -> Redacted:
@@ -123,7 +125,7 @@ def _bundle(tree: Tree, top: str, redactor: Redactor) -> Redacted:
         raise InputError(f"{tree.shown}: {error}") from None
     again = collected.redaction == "forum"
     collected, by_file = redact_with(collected, redactor)
-    lines = ("It was redacted before; what stands for something stays.",) if again else ()
+    lines = (say("It was redacted before; what stands for something stays."),) if again else ()
     return Redacted(
         to_bytes(collected, redactor.counts, by_file=by_file), redactor.counts, (*lines, *collected.warnings)
     )
@@ -142,9 +144,9 @@ def _archive(tree: Tree, packed: bytes, redactor: Redactor) -> Redacted:
         if data is None and name.endswith(marks):
             data = b""  # by its name the kind of the archive is told
         if data is None and not wants(name):
-            left.setdefault("what passdoctor does not read", []).append(name)
+            left.setdefault(say("what passdoctor does not read"), []).append(name)
         elif data is not None and decoded(data)[0] is None and not _understood(name, data):
-            left.setdefault("no text", []).append(name)
+            left.setdefault(say("no text"), []).append(name)
         elif data is not None:
             kept[name] = data
     if not kept:
@@ -153,21 +155,26 @@ def _archive(tree: Tree, packed: bytes, redactor: Redactor) -> Redacted:
         learn(name, data, redactor)
     links = {redact_path(name, redactor): redactor.text(link) for name, link in tree.links.items() if wants(name)}
     members = {redact_path(name, redactor): redact_data(name, data, redactor) for name, data in kept.items()}
-    lines = [f"Left out, {reason}: {_several(names)}." for reason, names in sorted(left.items())]
+    lines = [
+        say("Left out, {reason}: {names}.", reason=reason, names=_several(names))
+        for reason, names in sorted(left.items())
+    ]
     write = _zip if packed.startswith(_ZIP) else _tar
     return Redacted(write(members, links, packed), redactor.counts, tuple(lines))
 
 
 def _content(tree: Tree, name: str, left: dict[str, list[str]]) -> bytes | None:
+    from doctor.collect.say import said as told
+
     if name in tree.links:
         return None
     try:
         data = tree.read(name)
     except PermissionError as error:
-        left.setdefault(str(error.strerror), []).append(name)
+        left.setdefault(told(str(error.strerror)), []).append(name)
         return None
     if data is None:
-        left.setdefault(tree.passed.get(name, "not readable"), []).append(name)
+        left.setdefault(told(tree.passed.get(name, "not readable")), []).append(name)
     return data
 
 
@@ -185,7 +192,9 @@ def _understood(name: str, data: bytes) -> bool:
 
 def _several(names: list[str]) -> str:
     shown = ", ".join("".join(c if c.isprintable() else "?" for c in name[:80]) for name in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    if len(names) <= _SHOWN:
+        return shown
+    return say("{names} and {count} more", names=shown, count=len(names) - _SHOWN)
 
 
 def _tar(members: dict[str, bytes], links: dict[str, str], packed: bytes) -> bytes:

@@ -31,6 +31,11 @@ def speak(name: str = "", table: Mapping[str, str] | None = None) -> None:
     _CHOSEN.set((name, table) if name and table is not None else _ENGLISH)
 
 
+def spoken() -> tuple[str, Mapping[str, str]]:
+    """The language that is spoken now, as `speak` takes it."""
+    return _CHOSEN.get(_ENGLISH)
+
+
 def language() -> str:
     """The code of the language that is spoken."""
     return _CHOSEN.get(_ENGLISH)[0]

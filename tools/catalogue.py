@@ -15,7 +15,7 @@ from wording import block, code, escaped, indented, plain, reference
 
 from doctor.diagnosis.cases import Case, all_cases, evidence_of, prepare
 from doctor.diagnosis.finding import Finding
-from doctor.knowledge.explain import words
+from doctor.explain import words
 from doctor.knowledge.store import PROGRAMS
 
 SUBJECTS = {

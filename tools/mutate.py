@@ -22,9 +22,9 @@ import yaml
 
 from doctor.diagnosis.cases import Case, Judged, prepare, wrong
 from doctor.diagnosis.engine import run
+from doctor.explain import words
 from doctor.knowledge.compile import compile_rule, load, rule_files
 from doctor.knowledge.document import Document, KnowledgeError, Trail
-from doctor.knowledge.explain import words
 from doctor.knowledge.parts import CONDITIONS, parts
 from doctor.knowledge.store import load as load_knowledge
 from doctor.knowledge.store import rules_folder

@@ -28,8 +28,10 @@ TABLES = {
     "doctor/facts/device.py": ("_KINDS",),
     "doctor/diagnosis/targets.py": ("_BINDS",),
     "doctor/facts/topology.py": ("FUNCTIONS",),
-    "doctor/cli.py": ("_COMMANDS", "_EXAMPLES", "_COMPLETION"),
-    "doctor/abroad.py": ("ARGPARSE", "SYSTEM", "ENDS"),
+    "doctor/cli.py": ("_COMMANDS", "_EXAMPLES", "RARE"),
+    "doctor/abroad.py": ("ARGPARSE", "SYSTEM", "REASONS", "NOTES", "STATES", "ENDS"),
+    "doctor/collect/redact_classes.py": ("CLASSES",),
+    "doctor/explain.py": ("_SCOPES",),
 }
 # Errors are raised in English and said in another language when they are printed (doctor/abroad.py). Those of the
 # compiler of rules are for who writes rules, and stay English.
@@ -38,8 +40,9 @@ ERRORS = (
     *("ArgumentTypeError", "complain", "progress"),
 )
 COMPILER = ("doctor/knowledge/", "doctor/lint/", "doctor/diagnosis/cases.py")
-SAID = ("doctor/knowledge/store.py", "doctor/knowledge/explain.py")  # of these, what anybody may meet
-HELP = ("help", "description", "epilog")
+SAID = ("doctor/knowledge/store.py",)  # of these, what anybody may meet
+HELP = ("help", "description", "epilog", "title")
+HELPS = ("doctor/cli.py", "doctor/commands.py", "doctor/deliver.py", "doctor/collect/__main__.py")
 _READ_ALL = ("profiles",)  # their values stay as they are written
 Found = tuple[str, int, str, list[str]]
 
@@ -75,7 +78,7 @@ def of_code(root: Path) -> Iterator[Found]:
         yield from ((name, line, text, []) for line, text in _said_within(tree))
         for table in TABLES.get(name, ()):
             yield from ((name, line, text, []) for line, text in _table(tree, table))
-        if name in ("doctor/cli.py", "doctor/deliver.py"):
+        if name in HELPS:
             yield from ((name, line, text, []) for line, text in _help(tree))
         if name in SAID or not name.startswith((*COMPILER, "doctor/collect/")):
             yield from ((name, line, text, []) for line, text in _errors(tree))
@@ -127,7 +130,11 @@ def _parts(node: ast.expr) -> Iterator[str]:
 def _help(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and text of what argparse is told to say."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg in HELP and isinstance(node.value, ast.Constant):
+        if isinstance(node, ast.keyword):
+            named = node.arg in HELP
+        else:
+            named = isinstance(node, ast.Assign) and any(getattr(one, "attr", "") in HELP for one in node.targets)
+        if named and isinstance(node, (ast.keyword, ast.Assign)) and isinstance(node.value, ast.Constant):
             yield node.value.lineno, str(node.value.value)
 
 

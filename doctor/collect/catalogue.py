@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Tuple
 
-__all__ = ["ITEMS", "NEVER", "RELEASE", "Item", "ask_for", "fits", "item_for", "matches"]
+__all__ = ["ITEMS", "NEVER", "OLD_DMESG", "RELEASE", "Item", "ask_for", "fits", "item_for", "matches"]
 
 NEVER = ("rom", "vpd", "reset", "remove", "rescan")
 """Attributes of a PCI device whose reading or opening acts on the device; with every `resource*` but
@@ -76,6 +76,9 @@ _COMMANDS = [
 _LOGS = [log("var/log/dmesg"), log("var/log/kern.log")] + [
     log("var/log/" + name, ("kernel:",)) for name in ("syslog", "messages")
 ]
+# What logrotate put aside last: there this boot may begin, or an earlier one be.
+_LOGS += [log("var/log/kern.log.1", None, 512 * KB)]
+_LOGS += [log("var/log/" + name + ".1", ("kernel:",), 512 * KB) for name in ("syslog", "messages")]
 _LISTINGS = [
     listing("sys/class/iommu/"),
     listing("sys/kernel/iommu_groups/", _GROUPS),
@@ -260,6 +263,10 @@ ITEMS: "Tuple[Item, ...]" = tuple(
     + _LIMITS
     + _SYSTEM
 )
+
+
+OLD_DMESG = log("var/log/dmesg.0", None, 512 * KB)
+"""The previous boot's log, which Debian's bootlogs put aside; it is collected on request, where no journal has it."""
 
 
 def earlier_boot(back: int) -> Item:

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Tuple
 
 from . import version
-from .catalogue import ITEMS, RELEASE, Item, earlier_boot, fits
+from .catalogue import ITEMS, OLD_DMESG, RELEASE, Item, earlier_boot, fits
 from .model import Collected, Entry
 from .read import DENIED, READERS, acts, cut_log, not_read, read_some
 
@@ -31,18 +31,20 @@ def gather(root: str = "/", progress: Progress = None, boots: int = 0) -> Collec
     present one the kernel's log is wanted as well. What cannot be read becomes an entry that
     says so; no error of a single piece ends the collection, and no file that never answers holds it up.
     """
-    live = os.path.realpath(root) == "/"
+    live = _is_live(root)
     entries: Dict[str, Entry] = {}
     for item in ITEMS:
         if item.how == "command":
             if progress is not None and live:
                 progress(item.path)
             entries[item.path] = _command(item, live, entries)
-    for item in [earlier_boot(back) for back in range(1, boots + 1)]:
+    before = [earlier_boot(back) for back in range(1, boots + 1)]
+    for item in before:
         entries[item.path] = _command(item, live, entries)
-    items = []
+    asked = bool(before) and not any(entries[item.path].data for item in before)  # the journal does not keep them
+    items = [OLD_DMESG] if asked else []
     for item in ITEMS:
-        if live and item.log and item.how == "file" and _has_boot_start(entries):
+        if live and item.log and item.how == "file" and _has_boot_start(entries) and not asked:
             entries[item.path] = _not_needed(item)
         elif item.how != "command":
             items.append(item)
@@ -55,6 +57,10 @@ def gather(root: str = "/", progress: Progress = None, boots: int = 0) -> Collec
         entries.update(gatherer.entries)
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return Collected(_bounded(entries), stamp, version(), os.geteuid() == 0)
+
+
+def _is_live(root: str) -> bool:
+    return os.path.realpath(root) == "/"
 
 
 def _isolated(root: str, items: List[Item], entries: Dict[str, Entry], progress: Progress) -> bool:

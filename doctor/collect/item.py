@@ -94,7 +94,7 @@ def command(
     return Item("cmd/" + name, "command", tuple(argv), root, limit, 20.0, privacy, None, ask, log)
 
 
-def log(path: str, keep: "Optional[Tuple[str, ...]]" = None) -> Item:
+def log(path: str, keep: "Optional[Tuple[str, ...]]" = None, limit: int = 2 * MB) -> Item:
     """A file with the kernel's log: read only where neither dmesg nor the journal holds the boot's beginning."""
     ask = "grep -h kernel: /" + path if keep else "cat /" + path
-    return Item(path, "file", (), True, 2 * MB, 10.0, "mixed", keep, ask, True)
+    return Item(path, "file", (), True, limit, 10.0, "mixed", keep, ask, True)

@@ -30,6 +30,7 @@ _SYSFS = "passdoctor/sysfs.json"
 _FILES = "passdoctor/files/"
 _SHOWN = 5  # names in a warning
 _VALUES = 200000  # of a JSON member
+_sha256: "Optional[Callable[[bytes], Any]]" = None
 
 
 def write(
@@ -59,34 +60,39 @@ def to_bytes(
     by_file: "Optional[Dict[str, Dict[str, int]]]" = None,
 ) -> bytes:
     """Return the bundle of COLLECTED as bytes: the same for the same collection."""
-    import time
-
     from .tarball import tarball
 
     small, large = _split(collected)
-    members: List[Tuple[str, bytes]] = [(_SYSFS, _json(small, None))]
+    members: List[Tuple[str, bytes]] = [(_SYSFS, json.dumps(small, sort_keys=True).encode("ascii") + b"\n")]
     members += [(_FILES + path, large[path]) for path in sorted(large)]
     manifest = _manifest(collected, redactions, version or collected.version)
     if by_file is not None:
         manifest["redactions_by_file"] = {path: dict(sorted(by_file[path].items())) for path in sorted(by_file)}
     manifest["members"] = {name: {"size": len(data), "sha256": _digest(data)} for name, data in members}
     manifest["sha256"] = _own_digest(manifest)
-    members.insert(0, (_MANIFEST, _json(manifest, 1)))
-    try:
-        seconds = int(_seconds(time.strptime(collected.collected_at, "%Y-%m-%dT%H:%M:%SZ")))
-    except ValueError:
-        seconds = 0
-    return tarball(members, seconds)
+    members.insert(0, (_MANIFEST, _json(manifest)))
+    return tarball(members, _seconds(collected.collected_at))
 
 
-def _seconds(moment: "Any") -> int:
-    import calendar
+def _seconds(stamp: str) -> int:
+    """How long after 1970 STAMP (ISO 8601, UTC) is; 0 if it is none. `time.strptime` would load the calendar.
 
-    return calendar.timegm(moment)
+    >>> _seconds("2024-02-29T12:34:56Z"), _seconds("1970-01-01T00:00:01Z"), _seconds("yesterday")
+    (1709210096, 1, 0)
+    """
+    fields = stamp.replace("T", "-").replace(":", "-").rstrip("Z").split("-")
+    if len(fields) != 6 or not all(field.isdecimal() and len(field) in (2, 4) for field in fields):
+        return 0
+    year, month, day, hour, minute, second = map(int, fields)
+    if month < 3:  # the year begins in March: the day that not all of them have is its last
+        year, month = year - 1, month + 12
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719469
+    return max(((days * 24 + hour) * 60 + minute) * 60 + second, 0)
 
 
-def _json(value: "Any", indent: "Optional[int]") -> bytes:
-    return json.dumps(value, indent=indent, sort_keys=indent is None).encode("ascii") + b"\n"
+def _json(value: "Any") -> bytes:
+    # A value a line, without indentation: that is what Python's quick encoder can do.
+    return json.dumps(value, separators=(",\n", ": ")).encode("ascii") + b"\n"
 
 
 def _is_small(entry: Entry) -> bool:
@@ -117,19 +123,18 @@ def _split(collected: Collected) -> "Tuple[Dict[str, Any], Dict[str, bytes]]":
 
 
 def _digest(data: bytes) -> str:
-    if not _SHA256:
-        _SHA256.append(_sha256())
-    return str(_SHA256[0](data).hexdigest())
+    global _sha256
+    if _sha256 is None:
+        _sha256 = _hasher()
+    return str(_sha256(data).hexdigest())
 
 
-_SHA256 = []  # type: List[Callable[[bytes], Any]]
-
-
-def _sha256() -> "Callable[[bytes], Any]":
+def _hasher() -> "Callable[[bytes], Any]":
     # CPython's own first (3.12 and later, before that): hashlib loads OpenSSL, which takes longer than all sums do.
     for name in ("_sha2", "_sha256"):
         try:
-            return __import__(name).sha256  # type: ignore[no-any-return]
+            found: Callable[[bytes], Any] = __import__(name).sha256
+            return found
         except ImportError:
             pass
     import hashlib

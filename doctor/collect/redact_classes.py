@@ -1,6 +1,10 @@
 """The classes of private values, as people are told of them."""
 
-__all__ = ["CLASSES"]
+from typing import Mapping
+
+from .say import say
+
+__all__ = ["CLASSES", "counted"]
 
 CLASSES = {
     "email": "e-mail addresses",
@@ -26,3 +30,11 @@ CLASSES = {
     "wwn": "world wide names",
 }
 """By the class's name in a manifest."""
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return how many values of each class there are, in words: `2 host names, 1 UUIDs`."""
+    told = [
+        say("{count} {what}", count=count, what=say(CLASSES.get(kind, kind))) for kind, count in sorted(counts.items())
+    ]
+    return say(", ").join(told)

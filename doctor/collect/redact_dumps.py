@@ -8,20 +8,23 @@ in bytes are overwritten where they are private, for they must not change their 
 import re
 from typing import TYPE_CHECKING, List, Match, NamedTuple
 
+from .redact_look import Look, Seen
+
 if TYPE_CHECKING:
     from .redact import Redactor
 
 __all__ = ["binary", "config_space", "redact"]
 
 _SERIAL_CAPABILITY = 0x0003
-_ROW = re.compile(
+_ROW = Look(
     r"(?P<head>[ \t>]{0,8}(?P<at>[0-9a-fA-F]{2,8})(?P<colon>:?)[ \t]{1,2})"
     r"(?P<bytes>[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2}| {1,2}[0-9a-fA-F]{2}){0,15})"
-    r"(?P<rest>(?: {1,40}\|?[\x20-\x7e]{1,17})?\s*)"
+    r"(?P<rest>(?: {1,40}\|?[\x20-\x7e]{1,17})?\s*)",
+    shapes=("hh: hh", "hh:  hh", "hh:\thh", "hh hh", "hh  hh", "hh\thh"),
 )
 _TEXT = re.compile(rb"[\t\x20-\x7e]{6,}")
 _WIDE = re.compile(rb"(?:[\t\x20-\x7e]\0){6,}")
-_PAIR = re.compile(r"[0-9a-fA-F]{2}")
+_PAIR = Look(r"[0-9a-fA-F]{2}")
 
 
 class _Line(NamedTuple):
@@ -30,12 +33,15 @@ class _Line(NamedTuple):
     data: bytes
 
 
-def redact(data: str, redactor: "Redactor") -> str:
-    """Return DATA with what is private in its dumps replaced, digit for digit."""
-    lines = data.split("\n")
+def redact(seen: Seen, redactor: "Redactor") -> Seen:
+    """Return the text with what is private in its dumps replaced, digit for digit."""
+    if not seen.may(_ROW):
+        return seen
+    lines = seen.data.split("\n")
+    changed = False
     block: List[_Line] = []
     for index, line in enumerate(lines):
-        match = _ROW.fullmatch(line) if line[:12].strip()[:2].isalnum() and len(line) < 120 else None
+        match = _ROW.pattern.fullmatch(line) if line[:12].strip()[:2].isalnum() and len(line) < 120 else None
         row = _Line(index, match, bytes.fromhex(match.group("bytes").replace(" ", ""))) if match else None
         if (
             row
@@ -44,15 +50,15 @@ def redact(data: str, redactor: "Redactor") -> str:
         ):
             block.append(row)
             continue
-        _replace(lines, block, redactor)
+        changed = _replace(lines, block, redactor) or changed
         block = [row] if row else []
-    _replace(lines, block, redactor)
-    return "\n".join(lines)
+    changed = _replace(lines, block, redactor) or changed
+    return seen.again("\n".join(lines)) if changed else seen
 
 
-def _replace(lines: List[str], block: List[_Line], redactor: "Redactor") -> None:
+def _replace(lines: List[str], block: List[_Line], redactor: "Redactor") -> bool:
     if not block or sum(len(row.data) for row in block) < 16:
-        return
+        return False
     first = block[0].match
     digits = first.group("bytes")
     # `hexdump` without -C shows numbers of two bytes, the low byte of which comes first on a PC.
@@ -63,12 +69,13 @@ def _replace(lines: List[str], block: List[_Line], redactor: "Redactor") -> None
     new = config_space(old, redactor) if not int(first.group("at"), 16) and len(old) in (256, 4096) else old
     new = binary(new, redactor)
     if new == old:
-        return
+        return False
     at = 0
     for row in block:
         part = new[at : at + len(row.data)]
         at += len(row.data)
         lines[row.number] = _written(row.match, row.data, _swap(part) if swapped else part)
+    return True
 
 
 def _swap(data: bytes) -> bytes:
@@ -77,7 +84,7 @@ def _swap(data: bytes) -> bytes:
 
 def _written(match: Match[str], old: bytes, new: bytes) -> str:
     pairs = iter(new)
-    digits = _PAIR.sub(lambda pair: "{:02x}".format(next(pairs)), match.group("bytes"))
+    digits = _PAIR.pattern.sub(lambda pair: "{:02x}".format(next(pairs)), match.group("bytes"))
     rest = match.group("rest")
     shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in old)
     return match.group("head") + digits + rest.replace(shown, "".join(chr(b) if 32 <= b < 127 else "." for b in new))

@@ -3,13 +3,14 @@
 Files are told by the end of their path, so that those of other tools' archives are known as well.
 """
 
-import base64
+import binascii
 import re
-from typing import TYPE_CHECKING, Callable, Dict, Match, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, Match, Optional, Tuple
 
 from . import redact_dumps
 from .catalogue import ITEMS
 from .model import Entry
+from .redact_look import Look
 
 if TYPE_CHECKING:
     from .redact import Redactor
@@ -24,25 +25,25 @@ __all__ = [
     "vm_config",
 ]
 
-_VM_LINE = re.compile(r"^(?P<key>name|parent|tags|description|searchdomain):(?P<gap>[ \t]*)(?P<value>[^\r\n]+)")
-_VM_SECTION = re.compile(r"^\[(?P<value>[^\]\r\n]+)\]")
-_VM_SMBIOS = re.compile(r"(?<=[,: ])(sku|serial|family|product|version|manufacturer)=([^,\s]{1,512})")
-_VM_FILE = re.compile(r"(?m)^(?:hostpci\d|vmgenid|smbios1|scsihw|ostype|efidisk0): ")
-_MAPPING = re.compile(r"(?m)(?P<head>mapping=|^)(?P<value>[A-Za-z][\w-]{0,63})(?=$|\r|,)")
+_VM_LINE = Look(r"^(?P<key>name|parent|tags|description|searchdomain):(?P<gap>[ \t]*)(?P<value>[^\r\n]+)")
+_VM_SECTION = Look(r"^\[(?P<value>[^\]\r\n]+)\]")
+_VM_SMBIOS = Look(r"(?<=[,: ])(sku|serial|family|product|version|manufacturer)=([^,\s]{1,512})")
+_VM_FILE = Look(r"(?m)^(?:hostpci\d|vmgenid|smbios1|scsihw|ostype|efidisk0): ")
+_MAPPING = Look(r"(?m)(?P<head>mapping=|^)(?P<value>[A-Za-z][\w-]{0,63})(?=$|\r|,)")
 
 _DOMAINS = "etc/libvirt/qemu/"
-_DOMAIN_FILE = re.compile(r"[^/\n]{1,255}(?=\.xml(?:\n|$))")
+_DOMAIN_FILE = Look(r"[^/\n]{1,255}(?=\.xml(?:\n|$))")
 _DOMAIN_KINDS = {"name": "vm", "serial": "serial", "entry": "smbios", "nvram": "path"}
-_DOMAIN_TEXT = re.compile(
+_DOMAIN_TEXT = Look(
     r"(?P<head><(?P<tag>name|title|description|serial|entry|nvram)(?:\s[^<>]{0,300})?>)(?P<value>[^<]{1,65536})<"
 )
-_DOMAIN_EDIT = re.compile(r"(?<=virsh edit )[^\r\n]{1,255}")
-_DOMAIN_SOURCE = re.compile(r"<(?:source|backingStore|master|log)\s[^<>]{1,2000}>")
-_DOMAIN_PATH = re.compile(r"(?P<head>\s(?:file|dev|dir|path|pool|volume|name)=['\"])(?P<value>[^'\"]{1,1000})")
-_KEPT_NAME = re.compile(r"(?:pci|usb|net|scsi|block|computer|drm|ccw|mdev)_?[\w-]{0,80}$|default$")
+_DOMAIN_EDIT = Look(r"(?<=virsh edit )[^\r\n]{1,255}")
+_DOMAIN_SOURCE = Look(r"<(?:source|backingStore|master|log)\s[^<>]{1,2000}>")
+_DOMAIN_PATH = Look(r"(?P<head>\s(?:file|dev|dir|path|pool|volume|name)=['\"])(?P<value>[^'\"]{1,1000})")
+_KEPT_NAME = Look(r"(?:pci|usb|net|scsi|block|computer|drm|ccw|mdev)_?[\w-]{0,80}$|default$")
 
-_HOSTS_LINE = re.compile(r"^(?P<head>[0-9A-Fa-f.:]{2,45}[ \t]+)(?P<value>[^#\r\n]+)")
-_LIMITS_LINE = re.compile(r"^(?P<head>[ \t]*)(?P<value>[A-Za-z_][\w.-]{0,31})(?=[ \t]+(?:soft|hard|-)[ \t])")
+_HOSTS_LINE = Look(r"^(?P<head>[0-9A-Fa-f.:]{2,45}[ \t]+)(?P<value>[^#\r\n]+)")
+_LIMITS_LINE = Look(r"^(?P<head>[ \t]*)(?P<value>[A-Za-z_][\w.-]{0,31})(?=[ \t]+(?:soft|hard|-)[ \t])")
 _IDENTITY = (
     "_serial",
     "_uuid",
@@ -56,9 +57,12 @@ _IDENTITY = (
     "/address",
 )
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9]+")
-_MODULE = re.compile(r"(?m)^\w{3,64}(?=$| \d)")
+_MODULE = Look(r"(?m)^\w{3,64}(?=$| \d)")
 
 _NAMELESS = ("sys/bus/", "sys/kernel/", "sys/firmware/", "sys/module/", "sys/devices/", "sys/class/iommu/")
+_PLAIN_NAMES = (*_NAMELESS, "cmd/", "proc/")
+_NAMED = (*_IDENTITY, "/config", "/dm/name", "hostname")
+_SHORT = 4096  # bytes of a text that is looked through with others
 _NUMBERS = re.compile(rb"(?:(?:0x[0-9a-f]{1,16}|-?\d{1,10})\s{1,2}){0,60}")
 
 Report = Dict[str, Dict[str, int]]
@@ -69,13 +73,18 @@ def redact_entries(entries: Dict[str, Entry], redactor: "Redactor") -> Tuple[Dic
     """Return ENTRIES with private values replaced by REDACTOR, in names of files as well, and the report of it."""
     for path in ("sys/module/", "proc/modules"):
         if path in entries:
-            redactor.keep(_MODULE.findall(_text(entries[path].data)))
+            redactor.keep(_MODULE.pattern.findall(_text(entries[path].data)))
     redactor.keep(word for item in ITEMS for word in _WORDS.findall(item.path + " " + " ".join(item.argv)))
-    seen = set()
-    for entry in entries.values():
-        if entry.data not in seen and _is_told(entry):
-            seen.add(entry.data)
-            learn(entry.path, entry.data, redactor)
+    seen, lines = set(), []
+    for path, entry in entries.items():
+        if entry.data in seen or not _is_told(entry):
+            continue
+        seen.add(entry.data)
+        if _is_line(entry.data) and not (_is_vm(path) or _DOMAINS in path or path.endswith("hostname")):
+            lines += [_text(entry.data)] + ([] if path.startswith(_NAMELESS) else [path])
+        else:
+            learn(path, entry.data, redactor)
+    redactor.learn_lines(lines)
     report: Report = {}
     known = redactor.learned()
     entries = _redact_all(entries, redactor, report)
@@ -87,6 +96,7 @@ def redact_entries(entries: Dict[str, Entry], redactor: "Redactor") -> Tuple[Dic
 def _redact_all(entries: Dict[str, Entry], redactor: "Redactor", report: Report) -> Dict[str, Entry]:
     redacted: Dict[str, Entry] = {}
     same: Dict[bytes, bytes] = {}
+    redactor.look_over(_lines(entries))
     for entry in entries.values():
         before = dict(redactor.counts)
         new = _redacted(entry, redactor, same)
@@ -98,6 +108,21 @@ def _redact_all(entries: Dict[str, Entry], redactor: "Redactor", report: Report)
         if counts:
             report[new.path] = counts
     return redacted
+
+
+def _lines(entries: Dict[str, Entry]) -> Iterator[str]:
+    """The names, reasons and contents of ENTRIES that will be redacted as any text."""
+    for path, entry in entries.items():
+        if not path.startswith(_PLAIN_NAMES) and _DOMAINS not in path:
+            yield path
+        if entry.reason:
+            yield entry.reason
+        if _is_line(entry.data) and not path.endswith(_NAMED):
+            yield _text(entry.data)
+
+
+def _is_line(data: bytes) -> bool:
+    return len(data) < _SHORT and b"\n" not in data[:-1]
 
 
 def _is_told(entry: Entry) -> bool:
@@ -123,11 +148,11 @@ def _redacted(entry: Entry, redactor: "Redactor", same: Dict[bytes, bytes]) -> E
 
 def redact_path(path: str, redactor: "Redactor") -> str:
     """Return PATH, of a file in a collection or an archive, with private values in it replaced."""
-    if path.startswith(_NAMELESS) or path.startswith(("cmd/", "proc/")):
+    if path.startswith(_PLAIN_NAMES):
         return path
     folder, domains, rest = path.rpartition(_DOMAINS)
     if domains:
-        rest = _DOMAIN_FILE.sub(lambda match: redactor.name("vm", match.group()), rest)
+        rest = _DOMAIN_FILE.pattern.sub(lambda match: redactor.name("vm", match.group()), rest)
         return redactor.text(folder) + domains + rest if folder else domains + rest
     return redactor.text(path)
 
@@ -171,14 +196,14 @@ def learn(path: str, data: bytes, redactor: "Redactor") -> None:
         redactor.learn_host(text.strip())
     elif _is_vm(path):
         for line in text.splitlines():
-            named = _VM_LINE.match(line)
+            named = _VM_LINE.pattern.match(line)
             if named and named.group("key") in ("name", "parent"):
                 redactor.learn_name("vm", named.group("value"))
     if _DOMAINS in path or "<domain" in text[:4096]:
-        for name in _DOMAIN_FILE.findall(path + "\n" + text if path.endswith("/") else path):
+        for name in _DOMAIN_FILE.pattern.findall(path + "\n" + text if path.endswith("/") else path):
             redactor.learn_name("vm", name)
-        for match in _DOMAIN_TEXT.finditer(text):
-            if match.group("tag") == "name" and not _KEPT_NAME.match(match.group("value")):
+        for match in _DOMAIN_TEXT.pattern.finditer(text):
+            if match.group("tag") == "name" and not _KEPT_NAME.pattern.match(match.group("value")):
                 redactor.learn_name("vm", match.group("value"))
     redactor.learn(text)
 
@@ -206,12 +231,12 @@ def _by_kind(path: str, text: str, redactor: "Redactor") -> str:
         text = "".join(_hosts(line, redactor) for line in text.splitlines(True))
     elif "etc/security/limits" in path:
         user = lambda match: match.group("head") + redactor.name("user", match.group("value"))  # noqa: E731
-        text = "".join(_LIMITS_LINE.sub(user, line) for line in text.splitlines(True))
+        text = "".join(_LIMITS_LINE.pattern.sub(user, line) for line in text.splitlines(True))
     elif path.endswith("mapping/pci.cfg"):
         text = _mapped(text, redactor)
     elif path.endswith("/") and path.endswith(_DOMAINS + path.rpartition(_DOMAINS)[2]) and _DOMAINS in path:
-        text = _DOMAIN_FILE.sub(lambda match: redactor.name("vm", match.group()), text)
-    if _is_vm(path) or _VM_FILE.search(text):
+        text = _DOMAIN_FILE.pattern.sub(lambda match: redactor.name("vm", match.group()), text)
+    if _is_vm(path) or _VM_FILE.pattern.search(text):
         text = vm_config(text, redactor, notes=_is_vm(path))
     if "<domain" in text:
         text = domain_xml(text, redactor)
@@ -229,7 +254,7 @@ def _identity(text: str, plain: str, redactor: "Redactor") -> str:
 
 
 def _hosts(line: str, redactor: "Redactor") -> str:
-    match = _HOSTS_LINE.match(line)
+    match = _HOSTS_LINE.pattern.match(line)
     if match is None:
         return line
     new = match.group("value")
@@ -241,7 +266,7 @@ def _hosts(line: str, redactor: "Redactor") -> str:
 
 
 def _mapped(text: str, redactor: "Redactor") -> str:
-    return _MAPPING.sub(lambda match: match.group("head") + redactor.name("map", match.group("value")), text)
+    return _MAPPING.pattern.sub(lambda match: match.group("head") + redactor.name("map", match.group("value")), text)
 
 
 def vm_config(data: str, redactor: "Redactor", notes: bool = True) -> str:
@@ -250,7 +275,7 @@ def vm_config(data: str, redactor: "Redactor", notes: bool = True) -> str:
     for line in data.splitlines(True):
         body = line.rstrip("\r\n")
         end = line[len(body) :]
-        named, section = _VM_LINE.match(body), _VM_SECTION.match(body)
+        named, section = _VM_LINE.pattern.match(body), _VM_SECTION.pattern.match(body)
         if body.startswith("#") and notes:
             body = "# " + redactor.name("note", body[1:].strip()) if body[1:].strip() else body
         elif named:
@@ -282,12 +307,16 @@ def _smbios(line: str, redactor: "Redactor") -> str:
         new = redactor.name("smbios", plain)
         if new == plain:
             return match.group()
-        return match.group(1) + "=" + (base64.b64encode(_bytes(new)).decode("ascii") if coded else new)
+        return (
+            match.group(1) + "=" + (binascii.b2a_base64(_bytes(new), newline=False).decode("ascii") if coded else new)
+        )
 
-    return _VM_SMBIOS.sub(one, line)
+    return _VM_SMBIOS.pattern.sub(one, line)
 
 
 def _from_base64(value: str) -> str:
+    import base64
+
     try:
         return base64.b64decode(value.encode("ascii", "replace"), validate=True).decode("utf-8")
     except ValueError:
@@ -299,7 +328,7 @@ def domain_xml(data: str, redactor: "Redactor") -> str:
 
     def element(match: Match[str]) -> str:
         kind = _DOMAIN_KINDS.get(match.group("tag"), "note")
-        if kind == "vm" and _KEPT_NAME.match(match.group("value")):
+        if kind == "vm" and _KEPT_NAME.pattern.match(match.group("value")):
             return match.group()
         return (
             match.group("head")
@@ -308,12 +337,12 @@ def domain_xml(data: str, redactor: "Redactor") -> str:
         )
 
     def source(match: Match[str]) -> str:
-        return _DOMAIN_PATH.sub(
+        return _DOMAIN_PATH.pattern.sub(
             lambda found: found.group("head") + redactor.name("path", found.group("value")), match.group()
         )
 
-    data = _DOMAIN_EDIT.sub(lambda match: redactor.name("vm", match.group().strip()), data)
-    return _DOMAIN_SOURCE.sub(source, _DOMAIN_TEXT.sub(element, data))
+    data = _DOMAIN_EDIT.pattern.sub(lambda match: redactor.name("vm", match.group().strip()), data)
+    return _DOMAIN_SOURCE.pattern.sub(source, _DOMAIN_TEXT.pattern.sub(element, data))
 
 
 def _line(kind: str, text: str, redactor: "Redactor") -> str:

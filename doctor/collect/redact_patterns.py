@@ -1,11 +1,12 @@
 """Which words are public, and where names of hosts, people, VMs and networks stand.
 
 Every pattern is bounded, or starts only where a run of characters starts, so that the time stays linear in
-the text, whatever a stranger wrote into it. A pattern is tried only on lines with one of its needles.
+the text, whatever a stranger wrote into it.
 """
 
-import re
-from typing import FrozenSet, List, NamedTuple, Pattern, Tuple
+from typing import FrozenSet, List
+
+from .redact_look import Look
 
 __all__ = [
     "BUILDERS",
@@ -17,15 +18,7 @@ __all__ = [
     "PUBLIC_DOMAINS",
     "SYSTEM_USERS",
     "VOLUMES",
-    "Look",
 ]
-
-
-class Look(NamedTuple):
-    """A pattern, and words in small letters of which one is in every line that it can match; none: all lines."""
-
-    pattern: Pattern[str]
-    needles: Tuple[str, ...] = ()
 
 
 def _words(*lines: str) -> FrozenSet[str]:
@@ -99,95 +92,101 @@ _AT = r"(?P<user>" + _USER + r")@(?P<host>" + _NAME + r")"
 _QUOTE = r"^[ \t>*|`]{0,8}"
 
 PROMPTS = [
-    Look(re.compile(_QUOTE + _AT + r"(?=:[^\n]{0,120}[#$%])", re.M), ("@",)),
-    Look(re.compile(_QUOTE + r"\[" + _AT + r"(?=[ :][^\]\n]{0,120}\] ?[#$%])", re.M), ("@",)),
-    Look(re.compile(_QUOTE + _AT + r"(?= [~/][^\n]{0,80}?[>%$#\u276f])", re.M), ("@",)),
-    Look(re.compile(r"(?<![\w.+-])" + _AT + r"(?='s password:)"), ("s password:",)),
-    Look(re.compile(r"Linux version \S{1,80} \(" + _AT + r"(?=\))"), ("linux version ",)),
+    Look(r"(?m)" + _QUOTE + _AT + r"(?=:[^\n]{0,120}[#$%])", ("@",)),
+    Look(r"(?m)" + _QUOTE + r"\[" + _AT + r"(?=[ :][^\]\n]{0,120}\] ?[#$%])", ("@",)),
+    Look(r"(?m)" + _QUOTE + _AT + r"(?= [~/][^\n]{0,80}?[>%$#\u276f])", ("@",)),
+    Look(r"(?<![\w.+-])" + _AT + r"(?='s password:)", ("s password:",)),
+    Look(r"Linux version \S{1,80} \(" + _AT + r"(?=\))", ("linux version ",)),
 ]
-_STAMP = (
-    r"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?"
-    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,:+Z-]{0,16}) (?P<host>" + _NAME + r") (?=[\w./()@-]{1,64}(?:\[\d{1,9}\])?: )"
+_STAMP = Look(
+    r"(?m)^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.,:+Z-]{0,16}) (?P<host>" + _NAME + r") (?=[\w./()@-]{1,64}(?:\[\d{1,9}\])?: )",
+    shapes=("h hh:hh:hh", "hhhh-hh-hhwhh:hh:hh"),
 )
 _LOCAL = r"lan|local|home|internal|intranet|localdomain|corp|private|home\.arpa|fritz\.box"
 _HOSTS = [
+    Look(r"(?<!\w)Linux (?!version )(?P<host>" + _NAME + r") (?=\d{1,3}\.\d{1,4}\S{0,80} #)", ("linux ",)),
+    Look(r"(?m)^\[ {0,8}\d{1,9}\.\d{1,9}\] (?P<host>" + _NAME + r") (?=kernel: )", (" kernel: ",)),
+    _STAMP,
     Look(
-        re.compile(r"(?<!\w)Linux (?!version )(?P<host>" + _NAME + r") (?=\d{1,3}\.\d{1,4}\S{0,80} #)"),
-        ("linux ",),
-    ),
-    Look(re.compile(r"^\[ {0,8}\d{1,9}\.\d{1,9}\] (?P<host>" + _NAME + r") (?=kernel: )", re.M), (" kernel: ",)),
-    Look(re.compile(_STAMP, re.M)),
-    Look(
-        re.compile(r"(?i)(?<![A-Za-z])hostname(?: set to <|[\"']?[=:] {0,2}[\"']?)(?P<host>" + _NAME + r")(?![\w(])"),
+        r"(?i)(?<![A-Za-z])hostname(?: set to <|[\"']?[=:] {0,2}[\"']?)(?P<host>" + _NAME + r")(?![\w(])",
         ("hostname",),
     ),
-    Look(re.compile(r"(?im)^[ \t]{0,20}pretty hostname: (?P<host>[^\r\n]{1,64})"), ("pretty hostname",)),
-    Look(re.compile(r"(?<![\w.])ip=(?:[^\s:\"']{0,64}:){4}(?P<host>" + _NAME + r")(?=:)"), ("ip=",)),
-    Look(re.compile(r"(?<!\w)nfsroot=(?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:)"), ("nfsroot=",)),
-    Look(re.compile(r"(?<!\w)nfs4?[: ](?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:/)"), ("nfs",)),
-    Look(re.compile(r"(?<!\w)(?:cifs|smb3?) //(?P<host>" + _NAME + r")(?=/)"), ("cifs //", "smb")),
-    Look(re.compile(r"^(?P<host>" + _NAME + r")(?= login:)", re.M), (" login:",)),
-    Look(re.compile(r"(?<!\w)nodes/(?P<host>[A-Za-z0-9][A-Za-z0-9-]{0,62})(?=[/\s'\"]|$)", re.M), ("nodes/",)),
-    Look(re.compile(r"(?<!\w)sosreport-(?P<host>" + _NAME + r")(?=-\d{4})"), ("sosreport-",)),
-    Look(re.compile(r"(?<![\w.-])(?P<host>[A-Za-z0-9][A-Za-z0-9_]{0,62})(?=-diagnostics-\d{8})"), ("-diagnostics-",)),
+    Look(r"(?im)^[ \t]{0,20}pretty hostname: (?P<host>[^\r\n]{1,64})", ("pretty hostname",)),
+    Look(r"(?<![\w.])ip=(?:[^\s:\"']{0,64}:){4}(?P<host>" + _NAME + r")(?=:)", ("ip=",)),
+    Look(r"(?<!\w)nfsroot=(?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:)", ("nfsroot=",)),
+    Look(r"(?<!\w)nfs4?[: ](?P<host>[A-Za-z][A-Za-z0-9.-]{0,62})(?=:/)", ("nfs:", "nfs ", "nfs4:", "nfs4 ")),
+    Look(r"(?<!\w)(?:cifs|smb3?) //(?P<host>" + _NAME + r")(?=/)", ("cifs //", "smb //", "smb3 //")),
+    Look(r"(?m)^(?P<host>" + _NAME + r")(?= login:)", (" login:",)),
+    Look(r"(?m)(?<!\w)nodes/(?P<host>[A-Za-z0-9][A-Za-z0-9-]{0,62})(?=[/\s'\"]|$)", ("nodes/",)),
+    Look(r"(?<!\w)sosreport-(?P<host>" + _NAME + r")(?=-\d{4})", ("sosreport-",)),
+    Look(r"(?<![\w.-])(?P<host>[A-Za-z0-9][A-Za-z0-9_]{0,62})(?=-diagnostics-\d{8})", ("-diagnostics-",)),
     Look(
-        re.compile(
-            r"(?i)(?<![\w./@:-])(?!(?:rc|boot|after|before|halt)\.local)"
-            r"(?P<host>[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9][a-z0-9-]{0,62}){0,4}\.(?:" + _LOCAL + r"))(?![\w-]|\.\w)"
-        ),
+        r"(?i)(?<![\w./@:-])(?!(?:rc|boot|after|before|halt)\.local)"
+        r"(?P<host>[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9][a-z0-9-]{0,62}){0,4}\.(?:" + _LOCAL + r"))(?![\w-]|\.\w)",
         (".lan", ".local", ".home", ".internal", ".intranet", ".corp", ".private", ".fritz"),
     ),
-    Look(re.compile(r"^(?:search|domain)[ \t]{1,8}(?P<net>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5})", re.M)),
     Look(
-        re.compile(
-            r"://(?:[^/\s@]{0,200}@)?(?P<net>[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62}){0,5}"
-            r"\.[A-Za-z]{2,24})(?![\w.-])"
-        ),
+        r"(?m)^(?:search|domain)[ \t]{1,8}(?P<net>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,5})",
+        ("search ", "search\t", "domain ", "domain\t"),
+    ),
+    Look(
+        r"://(?:[^/\s@]{0,200}@)?(?P<net>[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9][A-Za-z0-9-]{0,62}){0,5}"
+        r"\.[A-Za-z]{2,24})(?![\w.-])",
         ("://",),
     ),
 ]
 _USERS = [
-    Look(re.compile(r"/(?:home|Users)/(?P<user>" + _USER + r")(?![\w@])"), ("/home/", "/users/")),
-    Look(re.compile(r"(?<![\w.])(?:/run)?/media/(?P<user>" + _USER + r")(?=/)"), ("/media/",)),
-    Look(re.compile(r"(?i)\\Users\\(?P<user>" + _USER + r")(?![\w@])"), ("\\users\\",)),
-    Look(re.compile(r"(?i)password for (?:user )?(?P<user>" + _USER + r")(?=[: ])"), ("password for ",)),
+    Look(r"/(?:home|Users)/(?P<user>" + _USER + r")(?![\w@])", ("/home/", "/users/")),
+    Look(r"(?<![\w.])(?:/run)?/media/(?P<user>" + _USER + r")(?=/)", ("/media/",)),
+    Look(r"(?i)\\Users\\(?P<user>" + _USER + r")(?![\w@])", ("\\users\\",)),
+    Look(r"(?i)password for (?:user )?(?P<user>" + _USER + r")(?=[: ])", ("password for ",)),
     Look(
-        re.compile(
-            r"(?i)(?<![\w.-])(?:\w{1,16}\.){0,3}(?:username|ciuser|user|logname)[\"']?(?:=|: )[\"']?"
-            r"(?P<user>" + _USER + r")(?![\w(])"
-        ),
-        ("user", "logname"),
+        r"(?i)(?<![\w.-])(?:\w{1,16}\.){0,3}(?:username|ciuser|user|logname)[\"']?(?:=|: )[\"']?"
+        r"(?P<user>" + _USER + r")(?![\w(])",
+        ("user=", "user: ", 'user"', "user'", "username", "logname"),
     ),
-    Look(re.compile(r"(?<!\w)[ug]id=\d{1,10}\((?P<user>" + _USER + r")(?=\))"), ("id=",)),
-    Look(re.compile(r"(?i)\b(?:session \w{1,12} of|opened for|closed for|for invalid) user (?P<user>" + _USER + r")"),
-         (" user ",)),
-    Look(re.compile(r"(?:Accepted|Failed) \w{1,20} for (?P<user>" + _USER + r")(?= from)"), (" for ",)),
-    Look(re.compile(r"sudo(?:\[\d{1,9}\])?: {1,4}(?P<user>" + _USER + r")(?= : )"), ("sudo",)),
-]  # fmt: skip
+    Look(r"(?<!\w)[ug]id=\d{1,10}\((?P<user>" + _USER + r")(?=\))", ("uid=", "gid=")),
+    Look(
+        r"(?i)\b(?:session \w{1,12} of|opened for|closed for|for invalid) user (?P<user>" + _USER + r")",
+        ("of user ", "for user ", "invalid user "),
+    ),
+    Look(r"(?:Accepted|Failed) \w{1,20} for (?P<user>" + _USER + r")(?= from)", (" for ",)),
+    Look(r"sudo(?:\[\d{1,9}\])?: {1,4}(?P<user>" + _USER + r")(?= : )", ("sudo",)),
+]
 _VMS = [
-    Look(re.compile(r"(?<![\w-])-name (?:guest=)?(?P<vm>" + _VM + r")"), ("-name ",)),
-    Look(re.compile(r"(?<![\w-])-name ['\"](?:guest=)?(?P<vm>[^,'\"\n]{1,80})"), ("-name ",)),
-    Look(re.compile(r"/domain-\d{1,9}-(?P<vm>" + _VM + r")"), ("/domain-",)),
-    Look(re.compile(r"(?<!\w)qemu-\d{1,9}-(?P<vm>[^\s,'\"/<>.]{1,80})"), ("qemu-",)),
-    Look(re.compile(r"/libvirt/qemu/(?:(?:autostart|snapshot|save|channel)/)?"
-                    r"(?P<vm>[^/\n'\"]{1,80})(?=\.(?:log|xml|save))"), ("/libvirt/qemu/",)),
-    Look(re.compile(r"/nvram/(?P<vm>[^/\n'\"]{1,80})(?=_VARS)"), ("/nvram/",)),
-    Look(re.compile(r"(?<!\w)virsh (?:-\S{1,40} ){0,3}(?:start|edit|dumpxml|destroy|shutdown|reboot|reset|define|"
-                    r"undefine|console|dominfo|autostart|domdisplay) (?P<vm>" + _VM + r")"), ("virsh ",)),
-    Look(re.compile(r"(?<![\w=])[Dd]omain ['\"](?P<vm>[^'\"\n]{1,80})(?=['\"])"), ("domain ",)),
-    Look(re.compile(r"(?m)^ {1,6}(?:\d{1,6}|-) {2,8}(?P<vm>\S[^\n]{0,60}?)"
-                    r"(?= {2,80}(?:running|shut off|paused|idle|crashed))"), ("running", "shut off", "paused")),
-    Look(re.compile(r"(?m)^ {1,10}[1-9]\d{2,8} (?P<vm>\S{1,64})(?= {1,60}(?:running|stopped|paused))"),
-         ("running", "stopped")),
-]  # fmt: skip
+    Look(r"(?<![\w-])-name (?:guest=)?(?P<vm>" + _VM + r")", ("-name ",)),
+    Look(r"(?<![\w-])-name ['\"](?:guest=)?(?P<vm>[^,'\"\n]{1,80})", ("-name '", '-name "')),
+    Look(r"/domain-\d{1,9}-(?P<vm>" + _VM + r")", ("/domain-",)),
+    Look(r"(?<!\w)qemu-\d{1,9}-(?P<vm>[^\s,'\"/<>.]{1,80})", ("qemu-",)),
+    Look(
+        r"/libvirt/qemu/(?:(?:autostart|snapshot|save|channel)/)?(?P<vm>[^/\n'\"]{1,80})(?=\.(?:log|xml|save))",
+        ("/libvirt/qemu/",),
+    ),
+    Look(r"/nvram/(?P<vm>[^/\n'\"]{1,80})(?=_VARS)", ("/nvram/",)),
+    Look(
+        r"(?<!\w)virsh (?:-\S{1,40} ){0,3}(?:start|edit|dumpxml|destroy|shutdown|reboot|reset|define|"
+        r"undefine|console|dominfo|autostart|domdisplay) (?P<vm>" + _VM + r")",
+        ("virsh ",),
+    ),
+    Look(r"(?<![\w=])[Dd]omain ['\"](?P<vm>[^'\"\n]{1,80})(?=['\"])", ("domain '", 'domain "')),
+    Look(
+        r"(?m)^ {1,6}(?:\d{1,6}|-) {2,8}(?P<vm>\S[^\n]{0,60}?)(?= {2,80}(?:running|shut off|paused|idle|crashed))",
+        ("  running", "  shut off", "  paused", "  idle", "  crashed"),
+    ),
+    Look(
+        r"(?m)^ {1,10}[1-9]\d{2,8} (?P<vm>\S{1,64})(?= {1,60}(?:running|stopped|paused))",
+        (" running", " stopped", " paused"),
+    ),
+]
 _NETWORKS = [
-    Look(re.compile(r"(?i)(?<![A-Za-z])e?ssid[ =:]{1,3}[\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])"), ("ssid",)),
-    Look(re.compile(r"(?i)(?<![A-Za-z])e?ssid[=:][ \t]{0,20}(?P<ssid>[^\s\"'][^\r\n\"',]{0,63})"), ("ssid",)),
-    Look(re.compile(r"(?i)(?:wi-?fi|wireless) network [\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])"), (" network ",)),
-    Look(re.compile(r"(?i)access point [\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])"), ("access point",)),
+    Look(r"(?i)(?<![A-Za-z])e?ssid[ =:]{1,3}[\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])", ("ssid",)),
+    Look(r"(?i)(?<![A-Za-z])e?ssid[=:][ \t]{0,20}(?P<ssid>[^\s\"'][^\r\n\"',]{0,63})", ("ssid=", "ssid:")),
+    Look(r"(?i)(?:wi-?fi|wireless) network [\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])", ("network '", 'network "')),
+    Look(r"(?i)access point [\"'](?P<ssid>[^\"'\n]{1,64})(?=[\"'])", ("access point",)),
 ]
 NAMES: List[Look] = _HOSTS + PROMPTS + _USERS + _VMS + _NETWORKS
 """Where a name must stand; the group's name is the kind: host, user, net, vm or ssid."""
-AT_HOST = re.compile(r"(?<![\w.+-])" + _AT)
-DISPLAYED = re.compile(r"^\S{0,8}[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] [^\n]{0,300}", re.M)
+AT_HOST = Look(r"(?<![\w.+-])" + _AT, ("@",))
+DISPLAYED = Look(r"(?m)^\S{0,8}[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] [^\n]{0,300}", shapes=("hh:hh.h ",))
 """A device as lspci shows it: its words are makers' and models', and no host is meant by them."""

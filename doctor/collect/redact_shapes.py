@@ -1,15 +1,15 @@
 """What private values look like: secrets, identities of disks and machines, addresses, volumes, stand-ins.
 
 Every pattern is bounded, or starts only where a run of characters starts, so that the time stays linear in
-the text. The group `value` is what is replaced; without one, the whole match.
+the text. The group `value` is what is replaced; without one, the whole match. Where a pattern's shapes are wider
+than the pattern (`h` stands for all hexadecimal digits), the pattern decides.
 """
 
-import re
-from typing import FrozenSet
+from typing import FrozenSet, List
 
-from .redact_patterns import Look
+from .redact_look import Look, Seen
 
-__all__ = ["SECRETS", "SERIALS", "STAND_IN", "TOKEN"]
+__all__ = ["SECRETS", "SERIALS", "STAND_IN", "TOKEN", "has_stand_in", "is_stand_in"]
 
 
 def _words(*lines: str) -> FrozenSet[str]:
@@ -18,17 +18,37 @@ def _words(*lines: str) -> FrozenSet[str]:
 
 # -- stand-ins; doctor/treatment/safe.py knows the same --------------------------------------------------
 _KINDS = "host|user|net|vm|note|snapshot|tag|smbios|path|ssid|mail|map"
-TOKEN = re.compile(r"(?:(?:" + _KINDS + r")-[0-9a-f]{6}(?:\.example)?|(?:vol|label)_[0-9a-f]{6})")
-STAND_IN = re.compile(
+TOKEN = Look(r"(?:(?:" + _KINDS + r")-[0-9a-f]{6}(?:\.example)?|(?:vol|label)_[0-9a-f]{6})(?![A-Za-z0-9])")
+GLUED = Look(
+    r"(?:(?:" + _KINDS + r")-|(?:vol|label)_)[0-9a-f]{6}[A-Za-z0-9]|(?:SN-|REDACTED-)[0-9A-Fa-f]{6,16}[g-zG-Z]"
+)
+"""A stand-in that something stands behind without a gap: it may be read as another name."""
+STAND_IN = Look(
     r"(?i)(?<![A-Za-z0-9])(?:(?:" + _KINDS + r")-[0-9a-f]{6}(?:@mail\.example|\.example)?|(?:vol|label)_[0-9a-f]{6}"
     r"|facade00-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|facade(?:-[0-9a-z]{4}){5}-[0-9a-z]{6}"
     r"|facade[0-9a-f]{2,58}|FA7D-[0-9A-F]{4}|02([:-])fa\1ce(?:\1[0-9a-f]{2}){3}|02face[0-9a-f]{6}"
     r"|fa([:-])ca\2de(?:\2[0-9a-f]{2}){5,17}|198\.1[89]\.\d{1,3}\.\d{1,3}|2001:db8::[0-9a-f]{4}:[0-9a-f]{4}"
-    r"|SN-[0-9A-F]{6,16}|REDACTED(?:-[0-9a-f]{8})?|[in]qn\.2000-01\.example:[0-9a-f]{12})(?![A-Za-z0-9])"
+    r"|SN-[0-9A-F]{6,16}|REDACTED(?:-[0-9a-f]{8})?|[in]qn\.2000-01\.example:[0-9a-f]{12})(?![A-Za-z0-9])",
+    (
+        *(kind + "-" for kind in _KINDS.split("|")),
+        *("vol_", "label_", "facade", "fa7d-", "02:fa:ce:", "02-fa-ce-", "02face", "fa:ca:de:", "fa-ca-de-"),
+        *("198.18.", "198.19.", "2001:db8::", "sn-", "redacted", "qn.2000-01.example:"),
+    ),
 )
 """What the redactor puts in the place of a private value, as people meet it in a text."""
 
-TECHNICAL = re.compile(
+
+def has_stand_in(text: str) -> bool:
+    """Say whether something in TEXT stands for a private value."""
+    return Seen(text).may(STAND_IN) and STAND_IN.pattern.search(text) is not None
+
+
+def is_stand_in(text: str) -> bool:
+    """Say whether TEXT begins with what stands for a private value."""
+    return Seen(text).may(STAND_IN) and STAND_IN.pattern.match(text) is not None
+
+
+TECHNICAL = Look(
     r"(?:[0-9a-f]{4,6}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|(?:0x)?[0-9a-f]{4}:(?:0x)?[0-9a-f]{4}|0x[0-9a-f]{1,16}"
     r"|v?\d{1,5}(?:\.\d{1,5}){1,4}(?:-[\w.+~-]{1,60})?|[a-z0-9_-]{0,30}(?:hcd|hdrc|udc)[a-z0-9_.-]{0,20}"
 )
@@ -36,45 +56,52 @@ TECHNICAL = re.compile(
 The serial number of a USB host controller is its PCI address (drivers/usb/core/hcd.c)."""
 
 # -- secrets ----------------------------------------------------------------------------------------------
-_NEEDLES = (
-    *("password", "passwd", "passphrase", "secret", "token", "api", "key", "psk", "credential", "pass="),
-)  # fmt: skip
+_NEEDLES = ("password", "passwd", "passphrase", "secret", "token", "key", "psk", "credential")
 _CALLED = (
     r"password|passwd|passphrase|secret|(?<![A-Za-z])token|api[_-]?token|api[_-]?key|private[_-]?key"
     r"|preshared[_-]?key|access[_-]?key|(?<![A-Za-z])psk|credential"
 )
 _VALUE = r"(?P<value>\"[^\"\n]{1,512}\"|'[^'\n]{1,512}'|[\"']?[^\s\"']+)"
-KEY = Look(re.compile(r"(?<![A-Za-z0-9+/])(?P<value>[A-Za-z0-9+/]{43}=)(?![A-Za-z0-9+/=])"), ("=",))
+KEY = Look(r"(?<![A-Za-z0-9+/])(?P<value>[A-Za-z0-9+/]{43}=)(?![A-Za-z0-9+/=])", run=43)
 """32 bytes in base64, as WireGuard's keys are; so is a short text in base64."""
 SECRETS = [
-    Look(re.compile(r"(?i)(?:" + _CALLED + r")\w{0,16}[\"']?[ \t]{0,3}[=:][ \t]{0,3}" + _VALUE), _NEEDLES),
-    Look(re.compile(r"(?i)--?(?:password|passwd|passphrase|token|secret|api-?key)[ \t]{1,3}" + _VALUE), _NEEDLES),
-    Look(re.compile(r"(?i)(?<![A-Za-z])pass=" + _VALUE), ("pass=",)),
+    Look(r"(?i)(?:" + _CALLED + r")\w{0,16}[\"']?[ \t]{0,3}[=:][ \t]{0,3}" + _VALUE, _NEEDLES),
     Look(
-        re.compile(r"(?i)(?<![A-Za-z])key[\"']?[ \t]{0,2}[=:][ \t]{0,2}[\"']?(?!/)(?P<value>[A-Za-z0-9+/=_-]{16,})"),
-        ("key",),
+        r"(?i)--?(?:password|passwd|passphrase|token|secret|api-?key)[ \t]{1,3}" + _VALUE,
+        ("-password", "-passwd", "-passphrase", "-token", "-secret", "-api"),
     ),
-    Look(re.compile(r"(?i)netroot=iscsi:(?P<value>[^@\s]{1,200})(?=@)"), ("netroot=iscsi",)),
-    Look(re.compile(r"://(?P<value>[^/\s:@]{1,64}:[^/\s@]{1,256})(?=@)"), ("://",)),
-    Look(re.compile(r"(?i)(?<![A-Za-z])(?:bearer|basic)[ \t]{1,3}(?P<value>[A-Za-z0-9+/=._~-]{16,})"),
-         ("bearer", "basic")),
-    Look(re.compile(r"(?m)^sshkeys:[ \t]{0,3}(?P<value>\S+)"), ("sshkeys:",)),
-    Look(re.compile(r"(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-nistp\d{3}|@openssh\.com) (?P<value>AAAA[A-Za-z0-9+/=]+)"),
-         ("ssh",)),
-    Look(re.compile(r"(?<![A-Za-z0-9])SHA256:(?P<value>[A-Za-z0-9+/]{43})(?![A-Za-z0-9+/])"), ("sha256:",)),
-    Look(re.compile(r"(?<![A-Za-z0-9+/])(?P<value>AAAA[BCE]3Nz[A-Za-z0-9+/]{16,}={0,2})"), ("aaaa",)),
+    Look(r"(?i)(?<![A-Za-z])pass=" + _VALUE, ("pass=",)),
+    Look(r"(?i)(?<![A-Za-z])key[\"']?[ \t]{0,2}[=:][ \t]{0,2}[\"']?(?!/)(?P<value>[A-Za-z0-9+/=_-]{16,})", ("key",)),
+    Look(r"(?i)netroot=iscsi:(?P<value>[^@\s]{1,200})(?=@)", ("netroot=iscsi",)),
+    Look(r"://(?P<value>[^/\s:@]{1,64}:[^/\s@]{1,256})(?=@)", ("://",)),
+    Look(
+        r"(?i)(?<![A-Za-z])(?:bearer|basic)[ \t]{1,3}(?P<value>[A-Za-z0-9+/=._~-]{16,})",
+        ("bearer ", "bearer\t", "basic ", "basic\t"),
+    ),
+    Look(r"(?m)^sshkeys:[ \t]{0,3}(?P<value>\S+)", ("sshkeys:",)),
+    Look(r"(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-nistp\d{3}|@openssh\.com) (?P<value>AAAA[A-Za-z0-9+/=]+)", (" aaaa",)),
+    Look(r"(?<![A-Za-z0-9])SHA256:(?P<value>[A-Za-z0-9+/]{43})(?![A-Za-z0-9+/])", ("sha256:",)),
+    Look(r"(?<![A-Za-z0-9+/])(?P<value>AAAA[BCE]3Nz[A-Za-z0-9+/]{16,}={0,2})", ("aaaab3nz", "aaaac3nz", "aaaae3nz")),
     KEY,
-    Look(re.compile(r"grub\.pbkdf2\.(?P<value>[\w.]+)"), ("grub.pbkdf2",)),
-    Look(re.compile(r"(?P<value>\$(?:1|2[aby]?|5|6|7|y|gy)\$[./A-Za-z0-9$,=]{8,256})"), ("$",)),
-    Look(re.compile(r"(?<!\w)(?P<value>(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|xapp-|AKIA|ASIA|hf_|sk-|dckr_pat_|"
-                    r"npm_|tskey-)[\w-]{10,255})"),
-         ("gh", "glpat-", "xox", "xapp-", "akia", "asia", "hf_", "sk-", "dckr_pat_", "npm_", "tskey-")),
-    Look(re.compile(r"(?<!\w)(?P<value>eyJ[\w-]{8,2048}\.eyJ[\w-]{8,2048}\.[\w-]{0,2048})"), ("eyj",)),
-]  # fmt: skip
-RANDOM = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/=_-])")
+    Look(r"grub\.pbkdf2\.(?P<value>[\w.]+)", ("grub.pbkdf2",)),
+    Look(
+        r"(?P<value>\$(?:1|2[aby]?|5|6|7|y|gy)\$[./A-Za-z0-9$,=]{8,256})",
+        ("$1$", "$2$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$"),
+    ),
+    Look(
+        r"(?<!\w)(?P<value>(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|xapp-|AKIA|ASIA|hf_|sk-|dckr_pat_|"
+        r"npm_|tskey-)[\w-]{10,255})",
+        (
+            *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "akia", "asia", "hf_"),
+            *("sk-", "dckr_pat_", "npm_", "tskey-"),
+        ),
+    ),
+    Look(r"(?<!\w)(?P<value>eyJ[\w-]{8,2048}\.eyJ[\w-]{8,2048}\.[\w-]{0,2048})", (".eyj",)),
+]
+RANDOM = Look(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/=_-])", run=32)
 """What may be a key that no word announces; `redact.Redactor` looks how random it is."""
-PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{3,40}-----")
-PEM_END = re.compile(r"-----END [A-Z0-9 ]{3,40}-----")
+PEM_BEGIN = Look(r"-----BEGIN [A-Z0-9 ]{3,40}-----")
+PEM_END = Look(r"-----END [A-Z0-9 ]{3,40}-----")
 
 # -- identities of disks, machines and parts --------------------------------------------------------------
 PUBLIC_GUIDS = _words(
@@ -92,70 +119,93 @@ PUBLIC_GUIDS = _words(
 """Names of EFI variables' owners and of partition types: the same on every machine."""
 
 _H = r"[0-9A-Fa-f]"
-UUID = re.compile(r"(?<![0-9A-Fa-f])" + _H + r"{8}(?:-" + _H + r"{4}){3}-" + _H + r"{12}(?![0-9A-Fa-f])")
-MACHINE_ID = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9A-F]{32})(?![0-9A-Za-z])")
-LVM_UUID = re.compile(r"(?<![\w-])[0-9A-Za-z]{6}(?:-[0-9A-Za-z]{4}){5}-[0-9A-Za-z]{6}(?![\w-])")
-SHORT_UUID_LINE = re.compile(r"^.*uuid.*$|^[0-9A-F]{4}-[0-9A-F]{4}[ \t]*\r?$", re.M | re.I)
-SHORT_UUID = re.compile(r"(?<![\w-])(?:[0-9A-F]{4}-[0-9A-F]{4}|[0-9A-F]{16}|[0-9A-Fa-f]{8}(?=-\d\d(?![\w-])))(?!\w)")
+_PAIRS = ("hh:hh:hh:hh:hh:hh", "hh-hh-hh-hh-hh-hh")
+UUID = Look(
+    r"(?<![0-9A-Fa-f])" + _H + r"{8}(?:-" + _H + r"{4}){3}-" + _H + r"{12}(?![0-9A-Fa-f])",
+    shapes=("hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh",),
+)
+MACHINE_ID = Look(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9A-F]{32})(?![0-9A-Za-z])", shapes=("h" * 32,))
+LVM_UUID = Look(r"(?<![\w-])[0-9A-Za-z]{6}(?:-[0-9A-Za-z]{4}){5}-[0-9A-Za-z]{6}(?![\w-])", run=38)
+SHORT_UUID = Look(
+    r"(?<![\w-])(?:[0-9A-F]{4}-[0-9A-F]{4}|[0-9A-F]{16}|[0-9A-Fa-f]{8}(?=-\d\d(?![\w-])))(?!\w)",
+    shapes=("hhhh-hhhh", "h" * 16, "hhhhhhhh-hh"),
+)
+SHORT_UUID_ALONE = Look(r"(?i)[0-9A-F]{4}-[0-9A-F]{4}[ \t]*\r?")
 SERIALS = [
-    Look(re.compile(r"(?i)serial ?number(?P<sep>:) (?P<value>[^\s][^\r\n]{0,127})"), ("serial",)),
+    Look(r"(?i)serial ?number(?P<sep>:) (?P<value>[^\s][^\r\n]*)", ("serialnumber: ", "serial number: ")),
     Look(
-        re.compile(
-            r"(?i)(?<![A-Za-z])(?:(?:id_)?serial[ _-]?(?:number|num|no\.?|short)?|s/n|asset[ _]tag|service[ _]tag)"
-            r"[\"']?[ \t]{0,20}(?P<sep>[:=#])[ \t]{0,20}[\"']?(?P<value>[^\s\"',;]{1,128})"
-        ),
-        ("serial", "s/n", "tag"),
+        r"(?i)(?<![A-Za-z])(?:(?:id_)?serial[ _-]?(?:number|num|no\.?|short)?|s/n|asset[ _]tag|service[ _]tag)"
+        r"[\"']?[ \t]{0,20}(?P<sep>[:=#])[ \t]{0,20}[\"']?(?P<value>[^\s\"',;]+)",
+        ("serial", "s/n", "asset tag", "asset_tag", "service tag", "service_tag"),
     ),
-    Look(re.compile(r"(?m)^sn[ \t]{1,8}(?P<sep>:)[ \t]{1,4}(?P<value>\S{4,40})"), ("sn",)),
+    Look(r"(?m)^sn[ \t]{1,8}(?P<sep>:)[ \t]{1,4}(?P<value>\S{4,40})", ("sn ", "sn\t")),
     Look(
-        re.compile(
-            r"(?m)^/dev/nvme\d{1,3}n\d{1,3} {1,20}(?:/dev/\S{1,20} {1,20})?(?P<value>[A-Za-z0-9]{6,20})(?P<sep>) {2}"
-        ),
+        r"(?m)^/dev/nvme\d{1,3}n\d{1,3} {1,20}(?:/dev/\S{1,20} {1,20})?(?P<value>[A-Za-z0-9]{6,20})(?P<sep>) {2}",
         ("/dev/nvme",),
     ),
-]  # fmt: skip
+]
 NO_SERIAL = _words("none n/a na unknown not default system to empty amba no 0 chassis asset fill")
-BY_ID = re.compile(r"by-id/(?:dm-uuid-)?(?:ata|nvme|scsi|usb|virtio|mmc)-(?P<value>[^\s,;\"'\]:]{1,200})")
-WWN = re.compile(
+BY_ID = Look(r"by-id/(?:dm-uuid-)?(?:ata|nvme|scsi|usb|virtio|mmc)-(?P<value>[^\s,;\"'\]:]+)", ("by-id/",))
+WWN = Look(
     r"(?i)(?:wwn-0x|eui\.|naa\.|(?<![A-Za-z])(?:wwn|wwpn|wwnn|wwid|sas[_ ]?addr(?:ess)?)[ =:(-]{1,3}(?:0x)?)"
-    r"(?P<value>[0-9a-f]{16,32})(?![0-9a-z])"
+    r"(?P<value>[0-9a-f]{16,32})(?![0-9a-z])",
+    ("wwn", "eui.", "naa.", "wwpn", "wwid", "sas addr", "sas_addr", "sasaddr"),
 )
-WWN_NEEDLES = ("wwn", "eui.", "naa.", "wwpn", "wwid", "sas")
-IQN = re.compile(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]{1,200})")
-HWADDR = re.compile(
-    r"(?<![0-9A-Za-z:.-])" + _H + r"{2}(?P<sep>[:-])" + _H + r"{2}(?:(?P=sep)" + _H + r"{2}){4,18}(?![0-9A-Za-z:-])"
+IQN = Look(r"(?<![\w.])(?P<value>(?:iqn|nqn)\.\d{4}-\d{2}\.[\w.:-]+)", ("iqn.", "nqn."))
+HWADDR = Look(
+    r"(?<![0-9A-Za-z:.-])" + _H + r"{2}(?P<sep>[:-])" + _H + r"{2}(?:(?P=sep)" + _H + r"{2}){4,18}(?![0-9A-Za-z:-])",
+    shapes=_PAIRS,
 )
-INTERFACE = re.compile(r"(?<![A-Za-z0-9])(?P<head>(?:en|wl|ww)x)(?P<value>[0-9a-f]{12})(?![0-9A-Za-z])")
+INTERFACE = Look(
+    r"(?<![A-Za-z0-9])(?P<head>(?:en|wl|ww)x)(?P<value>[0-9a-f]{12})(?![0-9A-Za-z])", ("enx", "wlx", "wwx")
+)
 
 # -- addresses --------------------------------------------------------------------------------------------
 PUBLIC_MAIL = ("@lists.debian.org", "kernel.org", "@lists.linux.dev", "@lists.linux-foundation.org")
 PUBLIC_MAILBOXES = _words("dm-devel@redhat.com kernel-team@lists.ubuntu.com giometti@linux.it")
 UNITS = _words("service socket mount automount target slice device timer path scope swap conf")
-EMAIL = re.compile(
-    r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}(?![\w@])"
+EMAIL = Look(
+    r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}(?![\w@])", ("@",)
 )
-IPV4 = re.compile(r"(?<![\w.])(?<![A-Za-z]-)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d|-[A-Za-z]|-\d{1,2}(?![\d.])| #)")
-USB_PORT = re.compile(r"(?<![\d.])\d{1,2}-$")
-A_VERSION = re.compile(
+_DIGITS = ("h", "hh", "hhh")
+IPV4 = Look(
+    r"(?<![\w.])(?<![A-Za-z]-)\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d|-[A-Za-z]|-\d{1,2}(?![\d.])| #)",
+    shapes=tuple("h.{}.{}.h".format(second, third) for second in _DIGITS for third in _DIGITS),
+)
+USB_PORT = Look(r"(?<![\d.])\d{1,2}-$")
+A_VERSION = Look(
     r"(?i)(?<![A-Za-z])(?:version|ver|firmware|fw|driver|rev|revision|release|bios|api|nvm|microcode|ucode"
     r"|gcc|ld|binutils|agesa)"
     r"[\s:=v\"'(),.]{0,4}$"
 )
-IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:|:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
+_GROUPS = (*_DIGITS, "hhhh")
+IPV6 = Look(
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:|:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])",
+    shapes=("::", *(":{}:{}:".format(second, third) for second in _GROUPS for third in _GROUPS)),
+)
+"""Also less than an address: that it has `::` or eight groups is for `redact.Redactor` to see."""
 
 # -- volumes; the group `dm` is a device mapper's name, in which `-` parts and `--` stands for `-` ----------
 _VOLUME = r"[A-Za-z0-9+_.@:][A-Za-z0-9+_.@:-]{0,127}"
-VOLUMES = [
-    Look(re.compile(r"(?:/dev/mapper/|dm-name-)(?P<dm>[A-Za-z0-9+_.][A-Za-z0-9+_.-]{0,127})"), ("mapper/", "dm-name-")),
-    Look(re.compile(r"/dev/(?!(?:disk|mapper|fd|vfio|shm|block|char|bus|dri|input|snd|net|cpu|pts|hugepages|mqueue|usb"
-                    r"|loop|infiniband|accel|dma_heap|net)/|tty|nvidia|vhost|watchdog)"
-                    r"(?P<vol>[A-Za-z][A-Za-z0-9+_.-]{1,63}/[A-Za-z0-9+_.:/-]{1,127})"), ("/dev/",)),
-    Look(re.compile(r"rd\.lvm\.[lv][vg]=(?P<vol>" + _VOLUME + r"(?:/" + _VOLUME + r")?)"), ("rd.lvm.",)),
-    Look(re.compile(r"(?i)(?<![A-Za-z])(?:zfs=|zfs:|bootfs=|- zfs )"
-                    r"(?P<vol>" + _VOLUME + r"(?:/" + _VOLUME + r"){0,8})"), ("zfs", "bootfs=")),
-    Look(re.compile(r"(?:LABEL=|by-(?:part)?label/)[\"']?(?P<label>[^\s\"',;]{1,64})"), ("label",)),
-    Look(re.compile(r"rd\.luks\.name=[0-9A-Fa-f-]{36}=(?P<dm>[A-Za-z0-9+_.-]{1,64})"), ("rd.luks.name",)),
-    Look(re.compile(r"cryptdevice=[^\s:]{1,120}:(?P<dm>[A-Za-z0-9+_.-]{1,64})"), ("cryptdevice",)),
-    Look(re.compile(r"(?m)^(?:scsi|virtio|sata|ide|efidisk|tpmstate|unused|mp|rootfs)\d{0,2}: "
-                    r"(?P<vol>[A-Za-z][A-Za-z0-9_.-]{0,63})(?=:)"), ("disk-", "iso/", "cloudinit")),
-]  # fmt: skip
+_DISKS = ("scsi", "virtio", "sata", "ide", "efidisk", "tpmstate", "unused", "mp", "rootfs")
+VOLUMES: List[Look] = [
+    Look(r"(?:/dev/mapper/|dm-name-)(?P<dm>[A-Za-z0-9+_.][A-Za-z0-9+_.-]{0,127})", ("mapper/", "dm-name-")),
+    Look(
+        r"/dev/(?!(?:disk|mapper|fd|vfio|shm|block|char|bus|dri|input|snd|net|cpu|pts|hugepages|mqueue|usb"
+        r"|loop|infiniband|accel|dma_heap|net)/|tty|nvidia|vhost|watchdog)"
+        r"(?P<vol>[A-Za-z][A-Za-z0-9+_.-]{1,63}/[A-Za-z0-9+_.:/-]{1,127})",
+        ("/dev/",),
+    ),
+    Look(r"rd\.lvm\.[lv][vg]=(?P<vol>" + _VOLUME + r"(?:/" + _VOLUME + r")?)", ("rd.lvm.",)),
+    Look(
+        r"(?i)(?<![A-Za-z])(?:zfs=|zfs:|bootfs=|- zfs )(?P<vol>" + _VOLUME + r"(?:/" + _VOLUME + r"){0,8})",
+        ("zfs=", "zfs:", "bootfs=", "- zfs "),
+    ),
+    Look(r"(?:LABEL=|by-(?:part)?label/)[\"']?(?P<label>[^\s\"',;]{1,64})", ("label=", "label/")),
+    Look(r"rd\.luks\.name=[0-9A-Fa-f-]{36}=(?P<dm>[A-Za-z0-9+_.-]{1,64})", ("rd.luks.name",)),
+    Look(r"cryptdevice=[^\s:]{1,120}:(?P<dm>[A-Za-z0-9+_.-]{1,64})", ("cryptdevice",)),
+    Look(
+        r"(?m)^(?:" + "|".join(_DISKS) + r")\d{0,2}: (?P<vol>[A-Za-z][A-Za-z0-9_.-]{0,63})(?=:)",
+        ("disk-", "iso/", "cloudinit"),
+    ),
+]

@@ -6,16 +6,20 @@ A stand-in keeps the value's shape, so that parsers still read the text, and is 
 leaves the process.
 """
 
-import hashlib
-import json
 import math
 import os
 import re
-from typing import Callable, Dict, Match, Pattern, Set, Tuple
+from typing import Callable, Dict, Match, Set, Tuple
 
 from . import redact_patterns as names
 from . import redact_shapes as look
 from .output import write_new
+from .redact_look import Look
+
+try:
+    from _blake2 import blake2b as _blake2b  # hashlib loads OpenSSL, which takes longer than all of the redaction
+except ImportError:
+    from hashlib import blake2b as _blake2b
 
 __all__ = ["StandIns", "looks_random"]
 
@@ -37,7 +41,11 @@ class StandIns:
 
     def name(self, kind: str, value: str) -> str:
         """Return what stands for VALUE, the name of a KIND: host, user, net, vm, …"""
-        if not value.strip() or look.TOKEN.match(value) or (kind == "user" and value.lower() in names.SYSTEM_USERS):
+        if (
+            not value.strip()
+            or look.TOKEN.pattern.match(value)
+            or (kind == "user" and value.lower() in names.SYSTEM_USERS)
+        ):
             return value
         if kind == "host" and value.lower().partition(".")[0] == "localhost":
             return value
@@ -55,7 +63,8 @@ class StandIns:
     def volume(self, kind: str, value: str) -> str:
         """Return the path of a volume VALUE with the parts replaced that no installer gives; `dm`: a mapper's name."""
         new, done = "", 0
-        for stand_in in look.STAND_IN.finditer(value):  # of names, UUIDs and serial numbers that were replaced before
+        # Of names, UUIDs and serial numbers that were replaced before.
+        for stand_in in look.STAND_IN.pattern.finditer(value) if look.has_stand_in(value) else ():
             new += self._volumes_of(kind, value[done : stand_in.start()]) + stand_in.group()
             done = stand_in.end()
         return new + self._volumes_of(kind, value[done:])
@@ -148,6 +157,8 @@ class StandIns:
 
         Raises FileExistsError if the name is taken (by a link, too), and OSError for what else prevents it.
         """
+        import json
+
         text = json.dumps({kind: self.mapping[kind] for kind in sorted(self.mapping)}, indent=1, sort_keys=True)
         write_new(text.encode("ascii") + b"\n", path)
 
@@ -161,7 +172,7 @@ class StandIns:
         turn = 0
         while known is None:
             text = "{} {} {}".format(kind, turn, value).encode("utf-8", "surrogateescape")
-            token = hashlib.blake2b(text, key=self._key).hexdigest()[:digits]
+            token = _blake2b(text, key=self._key).hexdigest()[:digits]
             # Two values of one class must not become one; with 4 digits that would happen.
             if kind + token not in self._used or turn > 64:
                 self._used.add(kind + token)
@@ -170,8 +181,8 @@ class StandIns:
         return known
 
 
-def groups(pattern: Pattern[str], data: str, replace: Callable[[Match[str], str, str], str]) -> str:
-    """Return DATA with every named group of PATTERN's matches replaced by what REPLACE says of (match, kind, value)."""
+def groups(item: Look, data: str, replace: Callable[[Match[str], str, str], str]) -> str:
+    """Return DATA with every named group of ITEM's matches replaced by what REPLACE says of (match, kind, value)."""
 
     def one(match: Match[str]) -> str:
         text, begin = match.group(), match.start()
@@ -180,30 +191,7 @@ def groups(pattern: Pattern[str], data: str, replace: Callable[[Match[str], str,
             text = text[: start - begin] + replace(match, kind, match.group(kind)) + text[end - begin :]
         return text
 
-    return pattern.sub(one, data)
-
-
-def on_lines(item: names.Look, data: str, lowered: str, change: Callable[[str], str]) -> str:
-    """Return DATA with CHANGE applied to the lines that hold a needle of ITEM; LOWERED is DATA in small letters."""
-    if not item.needles or len(lowered) != len(data):
-        return change(data)
-    if not any(needle in lowered for needle in item.needles):
-        return data
-    starts = set()  # type: Set[int]
-    for needle in item.needles:
-        at = lowered.find(needle)
-        while at >= 0:
-            starts.add(data.rfind("\n", 0, at) + 1)
-            end = data.find("\n", at)
-            at = lowered.find(needle, end) if end >= 0 else -1
-    parts = []
-    done = 0
-    for start in sorted(starts):
-        end = data.find("\n", start)
-        end = len(data) if end < 0 else end
-        parts += [data[done:start], change(data[start:end])]
-        done = end
-    return "".join(parts) + data[done:] if parts else data
+    return item.pattern.sub(one, data)
 
 
 def looks_random(text: str) -> bool:

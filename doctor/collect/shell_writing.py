@@ -25,7 +25,7 @@ list() { sed '$s/,$//' "$work/$1"; }
 members() {
     command -v sha256sum >/dev/null 2>&1 || return 1
     printf '"members":{%s' "$line"
-    (cd "$work" && find passdoctor -type f ! -name manifest.json -exec sha256sum {} +) |
+    (cd "$work" && find passdoctor/sysfs.json passdoctor/files -type f -exec sha256sum {} +) |
         sed -e 's/^\([0-9a-f]*\) [ *]\(.*\)$/"\2":{"sha256":"\1"},/' -e '$s/,$//'
     printf '},%s' "$line"
 }

@@ -5,6 +5,7 @@ from typing import Iterable
 
 from .generated import USES
 from .item import Item
+from .say import say
 
 __all__ = ["catalogue"]
 
@@ -24,7 +25,7 @@ def catalogue(items: Iterable[Item]) -> str:
     lines = ["  ".join(row[at].ljust(widths[at]) for at in range(6)).rstrip() for row in rows]
     for at, item in enumerate(items, 1):
         checks = USES.get(item.path, "").split()
-        used = "for " + ", ".join(checks) if checks else "for the facts (passdoctor facts)"
+        used = say("for {checks}", checks=", ".join(checks)) if checks else say("for the facts (passdoctor facts)")
         lines[at] += "\n" + textwrap.fill(
             used, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
         )

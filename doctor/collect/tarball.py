@@ -18,7 +18,7 @@ _BLOCK = 512
 
 def tarball(members: Iterable[Tuple[str, bytes]], seconds: int) -> bytes:
     """Return a .tar.gz of MEMBERS, names with their content, each dated SECONDS after 1970."""
-    zipper = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zipper = zlib.compressobj(6, zlib.DEFLATED, 31)  # 9 takes three times as long for a hundredth less
     parts: List[bytes] = []
     for name, content in members:
         short = name.encode("ascii", "replace")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _VERSION = "Linux version "
 _HEAD = 4096  # characters by which a log's form is told
+_FIRST = 12  # lines among which a boot's log has the kernel's first one
 _NEAR = 30  # lines within which a mark, a fall-back and the kernel's first line are the same start
 _JITTER = 0.2  # seconds by which the stamps of different processors may be out of order
 _FALL = 2.0  # seconds that only a new boot takes back, if at least half of the time is gone with them
@@ -65,6 +66,18 @@ def read(piece: Piece) -> list[Piece]:
         boot += 1 if index > alive[-1] else 0
         found.append(_at_line(piece._replace(text=part, boot=boot), line))
     return found
+
+
+def rotated(piece: Piece, newer: list[Piece]) -> list[Piece]:
+    """What was put aside of a log as one piece a boot, oldest first; `newer` are the boots of the log that stands now.
+
+    Where that begins in the middle of a boot, the last one here is the same.
+    """
+    boot = max((one.boot for one in newer), default=0)
+    head = newer[0].text[:_HEAD].split("\n")[:_FIRST] if newer else []
+    if piece.earlier or any(_VERSION in line for line in head):
+        boot += 1
+    return [one._replace(boot=one.boot + boot) for one in read(piece)]
 
 
 def _at_line(piece: Piece, line: int) -> Piece:

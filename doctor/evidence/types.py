@@ -31,6 +31,10 @@ KERNEL_LOGS = (
 )
 # With a number of boots: the kernel's log of one before the present one. No fact is read there but what was so then.
 EARLIER_LOG = "cmd/journalctl-k-b-"
+# What was put aside of a log when it became long: its end is where the log that stands now begins.
+ROTATED = {log: log + ".1" for log in KERNEL_LOGS[3:]}
+# What Debian keeps of the previous boot.
+ROTATED["var/log/dmesg"] = OLD_DMESG = "var/log/dmesg.0"
 _LOGS = frozenset((*KERNEL_LOGS, "cmd/messages"))
 
 
@@ -94,7 +98,9 @@ class Piece(NamedTuple):
 
     @property
     def earlier(self) -> bool:
-        """Whether the command itself asked for a boot before the present one (`journalctl -b -1`)."""
+        """Whether it speaks of a boot before the present one whatever else there is: `journalctl -b -1` does."""
+        if self.path == OLD_DMESG:
+            return True
         if self.command is None or "journalctl" not in self.command:
             return False
         from doctor.evidence.logs import boots_back
@@ -174,11 +180,14 @@ class Evidence:
     def pieces(self, path: str) -> list[Piece]:
         """The readable pieces at `path`, oldest first; none if there are none."""
         is_log = path in _LOGS or path.startswith(EARLIER_LOG)
-        if is_log and path in self._pieces and path not in self._read:
-            from doctor.evidence.logs import read
+        old = ROTATED.get(path, "")
+        if is_log and path not in self._read and (path in self._pieces or old in self._pieces):
+            from doctor.evidence.logs import read, rotated
 
-            raw = [piece for piece in self._pieces[path] if piece.state in READABLE]
-            self._read[path] = [one for piece in raw for one in read(piece)]
+            raw = [piece for piece in self._pieces.get(path, ()) if piece.state in READABLE]
+            found = [one for piece in raw for one in read(piece)]
+            aside = [piece for piece in self._pieces.get(old, ()) if piece.state in READABLE]
+            self._read[path] = [one for piece in aside for one in rotated(piece, found)] + found
         if path in self._read:
             return list(self._read[path])
         return [piece for piece in self._pieces.get(path, ()) if piece.state in READABLE]

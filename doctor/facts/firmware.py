@@ -97,9 +97,9 @@ def read(evidence: Evidence) -> Firmware:
 
 
 def _lines(evidence: Evidence, word: str) -> Iterator[tuple[Piece, int, str]]:
-    """The first line with `word` in each log of the latest boot."""
+    """The first line with `word` in each log, the latest boot's first: before it the firmware may have been older."""
     for path in _LOGS:
-        for piece in sorted(evidence.pieces(path), key=lambda one: one.boot):
+        for piece in sorted(evidence.pieces(path), key=lambda one: (one.earlier, one.boot)):
             found = find_line(piece, word)
             if found:
                 yield piece, found[0], found[1]

@@ -65,7 +65,7 @@ def running(evidence: Evidence) -> Iterator[tuple[Piece, int, str]]:
         yield piece, 0, piece.text
     for path in ("cmd/dmesg", "cmd/journalctl-k"):
         for piece in sorted(evidence.pieces(path), key=lambda one: one.boot):
-            found = find_line(piece, "ommand line: ")
+            found = None if piece.earlier else find_line(piece, "ommand line: ")
             if found:
                 yield piece, found[0], found[1]
 

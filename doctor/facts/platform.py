@@ -109,7 +109,7 @@ def _kernel(evidence: Evidence) -> Fact:
         if found:
             return Fact(found.group(), (piece.cite(index),))
     for path in ("proc/cmdline", *_LOGS, *_GRUB_MENUS):
-        for piece in reversed(evidence.pieces(path)):
+        for piece in reversed([piece for piece in evidence.pieces(path) if not piece.earlier]):
             for pattern, word in ((_IMAGE, "vmlinuz-"), (_PROXMOX_INITRD, "initrd=\\EFI\\proxmox\\")):
                 line = find_line(piece, word)
                 found = pattern.search(line[1]) if line else None
@@ -132,7 +132,7 @@ def _release_lines(evidence: Evidence) -> Iterator[tuple[Piece, int, str]]:
     for path in ("proc/version", *_LOGS):
         for piece in sorted(evidence.pieces(path), key=lambda one: one.boot):
             for lead in ("Linux version ", "Not tainted "):
-                found = find_line(piece, lead)
+                found = None if piece.earlier else find_line(piece, lead)
                 if found:
                     yield piece, found[0], found[1].partition(lead)[2]
     for piece in evidence.pieces("cmd/pveversion"):

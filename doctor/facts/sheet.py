@@ -22,6 +22,7 @@ from doctor.evidence.types import (
     FILTERED,
     KERNEL_LOGS,
     NOT_COLLECTED,
+    ROTATED,
     Evidence,
     Piece,
     Source,
@@ -34,6 +35,7 @@ from doctor.facts.modules import Modules
 from doctor.facts.pci import Pci
 from doctor.later import later
 from doctor.record import NamedTuple
+from doctor.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -130,11 +132,11 @@ def _why(evidence: Evidence, path: str) -> str:
     if not states and path.endswith("/"):
         states = [piece.state for one in evidence.paths() if one.startswith(path) for piece in evidence.states(one)]
     if not states:
-        return "not there when it was collected" if evidence.complete else "not in the input"
+        return say("not there when it was collected") if evidence.complete else say("not in the input")
     for state in (DENIED, CUT, FILTERED, EXCERPT, NOT_COLLECTED, ABSENT):
         if state in states:
             return state
-    return "does not say"
+    return say("does not say")
 
 
 def _group(name: str, group: Any) -> list[Row]:
@@ -288,14 +290,14 @@ def _unread(pieces: list[Piece], log: Log, rows: list[Row], asked: set[str]) -> 
     found: list[Unread] = []
     unread_paths: dict[str, list[Piece]] = {}
     for piece in pieces:
-        if piece.path in KERNEL_LOGS or piece.path.startswith(EARLIER_LOG):
-            why = "a message of a subsystem that matters, known to no template"
+        if piece.path in (*KERNEL_LOGS, *ROTATED.values()) or piece.path.startswith(EARLIER_LOG):
+            why = say("a message of a subsystem that matters, known to no template")
             wanted = [at for at, line in enumerate(piece.text.split("\n")) if _MATTERS.search(line[:400])]
         elif piece.path == OTHER:
-            why = "recognised by no reader"
+            why = say("recognised by no reader")
             wanted = range(piece.text.count("\n") + 1)
         elif piece.path.startswith("text/") and piece.path != PROMPTS:
-            why = piece.reason or "set aside"
+            why = piece.reason or say("set aside")
             wanted = range(piece.text.count("\n") + 1)
         elif piece.path not in asked and piece.path != PROMPTS and piece.text.strip():
             unread_paths.setdefault(_VARYING.sub("*", piece.path), []).append(piece)
@@ -309,6 +311,8 @@ def _unread(pieces: list[Piece], log: Log, rows: list[Row], asked: set[str]) -> 
             if lines[index].strip() and key not in read and key not in cited:
                 found.append(Unread(Source(piece.path, piece.source, number, lines[index].strip()), why))
     for path, alike in unread_paths.items():
-        many = f" ({len(alike)} of them)" if len(alike) > 1 else ""
-        found.append(Unread(alike[0].cite(0), f"no fact is read from {path}{many}"))
+        why = say("no fact is read from {path}", path=path)
+        if len(alike) > 1:
+            why = say("no fact is read from {path} ({count} of them)", path=path, count=len(alike))
+        found.append(Unread(alike[0].cite(0), why))
     return found

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from doctor.collect.catalogue import ask_for
 from doctor.report.visible import visible
+from doctor.report.words import Words
+from doctor.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from doctor.evidence.types import Evidence, Piece, Source
     from doctor.facts.sheet import Row, Sheet
@@ -18,9 +20,9 @@ _MEMORY = ("start", "end", "base", "limit")
 _SHOWN = 3  # sources of a fact in the text; JSON holds all
 
 
-def as_text(evidence: Evidence, sheet: Sheet) -> str:
-    """The facts for a reader, one a line."""
-    return "\n".join(visible(line, keep="\n") for line in _lines(evidence, sheet)) + "\n"
+def as_text(evidence: Evidence, sheet: Sheet, tell: Callable[[str], str] = str) -> str:
+    """The facts for a reader, one a line; `tell` says what was noted of the input, in English, in another language."""
+    return "\n".join(visible(line, keep="\n") for line in _lines(evidence, sheet, tell)) + "\n"
 
 
 def as_json(evidence: Evidence, sheet: Sheet) -> str:
@@ -41,44 +43,47 @@ def as_json(evidence: Evidence, sheet: Sheet) -> str:
     return json.dumps(data, ensure_ascii=True, indent=1, default=str) + "\n"
 
 
-def _lines(evidence: Evidence, sheet: Sheet) -> Iterator[str]:
-    yield f"{evidence.source}: {evidence.kind}"
-    yield from (f"  {note}" for note in evidence.notes)
+def _lines(evidence: Evidence, sheet: Sheet, tell: Callable[[str], str]) -> Iterator[str]:
+    colon = say(": ")
+    yield f"{evidence.source}{colon}{Words()('kind-' + evidence.kind)}"
+    yield from (f"  {tell(note)}" for note in evidence.notes)
     yield ""
-    yield f"What was recognised ({len(sheet.evidence)} pieces)"
+    yield say("What was recognised ({count} pieces)", count=len(sheet.evidence))
     for piece in sheet.evidence:
-        yield "  " + "  ".join(filter(None, (piece.path, _span(piece), _state(piece), piece.command)))
+        yield "  " + "  ".join(filter(None, (piece.path, _span(piece), _state(piece, tell), piece.command)))
     yield ""
-    yield f"Facts ({sum(row.known for row in sheet.rows)})"
+    yield say("Facts ({count})", count=sum(row.known for row in sheet.rows))
     for row in sheet.rows:
         if row.known:
             yield from _told(row)
     unknown = [row for row in sheet.rows if not row.known]
     yield ""
-    yield f"Not known ({len(unknown)})"
+    yield say("Not known ({count})", count=len(unknown))
     for row in unknown:
         asks = {ask_for(path) or path: why for path, why in zip(row.wanted, row.reasons, strict=False)}
-        yield f"  {_name(row)}" + (": " if asks else "") + " ; ".join(f"{ask} ({why})" for ask, why in asks.items())
+        told = " ; ".join(ask + say(" ({what})", what=tell(why)) for ask, why in asks.items())
+        yield f"  {_name(row)}" + (colon if asks else "") + told
     if sheet.contradictions:
         yield ""
-        yield f"Contradictions ({len(sheet.contradictions)})"
+        yield say("Contradictions ({count})", count=len(sheet.contradictions))
     for one in sheet.contradictions:
-        yield f"  {one.fact}: {one.resolved}"
+        yield f"  {one.fact}{colon}{one.resolved}"
         yield from (f"      {_cite(source)}" for source in one.sources)
     yield ""
-    yield f"Read by nobody ({len(sheet.unread)})"
+    yield say("Read by nobody ({count})", count=len(sheet.unread))
     for lost in sheet.unread:
-        yield f"  {_cite(lost.source)}  ({lost.why})"
+        yield f"  {_cite(lost.source)} {say(' ({what})', what=tell(lost.why))}"
 
 
 def _told(row: Row) -> Iterator[str]:
     """A fact and where it was read."""
-    marks = [word for word, is_so in (("inferred", row.weak), ("perhaps not all", row.complete is False)) if is_so]
-    yield f"  {_name(row)} = {_value(row.value)}" + (f"  ({', '.join(marks)})" if marks else "")
+    marks = [say("inferred")] if row.weak else []
+    marks += [say("perhaps not all")] if row.complete is False else []
+    yield f"  {_name(row)} = {_value(row.value)}" + (say(" ({what})", what=say(", ").join(marks)) if marks else "")
     for source in row.sources[:_SHOWN]:
         yield f"      {_cite(source)}"
     if len(row.sources) > _SHOWN:
-        yield f"      and {len(row.sources) - _SHOWN} more"
+        yield "      " + say("and {count} more", count=len(row.sources) - _SHOWN)
 
 
 def _name(row: Row) -> str:
@@ -106,20 +111,21 @@ def _cite(source: Source) -> str:
 
 def _span(piece: Piece) -> str:
     """The lines of the user's file that a piece has."""
-    first = piece.line_number(0)
-    last = piece.line_number(piece.text.count("\n"))
-    if first is None or piece.binary is not None:
-        return f"{len(piece.binary)} bytes" if piece.binary is not None else ""
-    return f"line {first}" if last in (first, None) else f"lines {first}-{last}"
+    if piece.binary is not None:
+        return say("{count} bytes", count=len(piece.binary))
+    first, last = piece.line_number(0), piece.line_number(piece.text.count("\n"))
+    if first is None:
+        return ""
+    return say("line {line}", line=first) if last in (first, None) else say("lines {a}-{b}", a=first, b=last)
 
 
-def _state(piece: Piece) -> str:
-    said = piece.state
+def _state(piece: Piece, tell: Callable[[str], str]) -> str:
+    told = say(piece.state)
     if piece.terms:
-        said += f" by {' or '.join(piece.terms)}"
+        told = say("{state} by {words}", state=told, words=say(" or ").join(piece.terms))
     if piece.boot:
-        said += f", {piece.boot} boot{'s' if piece.boot > 1 else ''} before"
-    return f"[{said}]" + (f" {piece.reason}" if piece.reason else "")
+        told += say(", {count} boots before", count=piece.boot)
+    return f"[{told}]" + (f" {tell(piece.reason)}" if piece.reason else "")
 
 
 def _piece(piece: Piece) -> dict[str, Any]:

@@ -56,6 +56,24 @@ def format_of(file: str) -> str:
     return next((form.name for form in FORMATS.values() if ending in (form.suffix, *form.endings)), "terminal")
 
 
+def checked(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options for the format `name`. Raises ValueError if there is no such format, or if it does not take them.
+
+    >>> checked("json", {"width": 60})
+    Traceback (most recent call last):
+    ValueError: the format json does not take width
+    """
+    if name not in FORMATS:
+        raise ValueError(f"no such format: {name}; there are {', '.join(FORMATS)}")
+    takes = ("max_length",) if FORMATS[name].limited else ("width", "colour") if name == "terminal" else ()
+    others = [option for option in options if option not in takes]
+    if others:
+        raise ValueError(f"the format {name} does not take {', '.join(others)}")
+    if options.get("max_length", SHORTEST) < SHORTEST:
+        raise ValueError(f"max_length is at least {SHORTEST}")
+    return options
+
+
 def render(report: Report, name: str, **options: Any) -> str | bytes:
     """Write `report` in the format `name`; bytes if that is binary, else text.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from doctor.cli import _parser, main
-from doctor.collect.__main__ import make_parser
 
 SHELLS = ("bash", "zsh", "fish")
 # Completes the words after the script's name as bash does when somebody hits the tab key.
@@ -36,8 +36,8 @@ def options() -> dict[str, set[str]]:
     """The options of every command, as the parsers have them."""
     parser = _parser("")
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    parsers = {**commands.choices, "collect": make_parser()}
-    return {name: {word for each in one._actions for word in each.option_strings} for name, one in parsers.items()}
+    parsers = commands.choices.items()
+    return {name: {word for each in one._actions for word in each.option_strings} for name, one in parsers}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -81,6 +81,33 @@ def test_bash_offers(
     given = ["bash", "--norc", "-c", ASK, "ask", "./script", "passdoctor", *typed]
     done = subprocess.run(given, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == offered
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("passdoctor co", {"collect", "compare", "completion"}),
+        ("passdoctor check --m", {"--max-length"}),
+        ("passdoctor collect --re", {"--redact"}),
+        ("passdoctor check --format m", {"markdown"}),
+    ],
+)
+def test_fish_offers(typed: str, offered: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "script").write_text(script("fish", capsys), "utf-8")
+    given = ["fish", "--no-config", "-c", f"source script; complete -C '{typed}'"]
+    done = subprocess.run(
+        given, cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, capture_output=True, text=True
+    )
+    assert {line.partition("\t")[0] for line in done.stdout.splitlines()} == offered
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_zsh_finds_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "_passdoctor").write_text(script("zsh", capsys), "utf-8")
+    ask = f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -D; print -- $_comps[passdoctor]"
+    done = subprocess.run(["zsh", "-f", "-c", ask], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.strip() == "_passdoctor"
 
 
 def test_without_shtab_one_line_says_how_to_get_it(

@@ -130,6 +130,14 @@ def forms(secret: str) -> list[bytes]:
     return [form.lower() for form in found]
 
 
+def base64_forms(plant: Plant) -> list[bytes]:
+    """What of a secret is in every text in base64 that holds it, whatever stands before it there."""
+    at = plant.line.lower().index(plant.secret)
+    raw = plant.line[at : at + len(plant.secret)].encode()
+    coded = [base64.b64encode(b"x" * before + raw)[(0, 2, 3)[before] :] for before in range(3)]
+    return [form[: len(form) // 4 * 4 - 4] for form in coded]
+
+
 def path_of(pattern: str) -> str:
     """A path that a catalogue item of PATTERN may have."""
     path = pattern.replace(RELEASE, "6.8.12-1-pve").replace("sys/bus/pci/devices/*", "sys/bus/pci/devices/0000:01:00.0")

@@ -8,6 +8,7 @@ import pytest
 
 from doctor.collect import command, gather, read
 from doctor.collect.catalogue import Item
+from doctor.collect.model import Entry
 
 DEVICE = "sys/bus/pci/devices/0000:01:00.0/"
 needs_ordinary_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -55,6 +56,33 @@ def test_absent_is_recorded_for_literal_paths_only(root: Path) -> None:
     assert entries["sys/kernel/iommu_groups/"].state == "absent"
     assert DEVICE + "boot_vga" not in entries
     assert not [path for path in entries if "*" in path]
+
+
+def test_logs_that_were_put_aside_where_no_journal_has_an_earlier_boot(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, "var/log/dmesg.0", "[    0.000000] Linux version 6.1.0-9-amd64\n")
+    put(root, "var/log/kern.log", "Jan  1 00:00:00 h kernel: [    9.000000] a\n")
+    put(root, "var/log/messages.1", "Jan  1 00:00:00 h sshd: not the kernel's\nJan  1 00:00:00 h kernel: b\n")
+    begin = Entry("cmd/dmesg", b"[    0.000000] Linux version 6.8\n", "command", "dmesg")
+    kept = Entry("cmd/journalctl-k-b-1", b"-- a journal\n", "command", "journalctl")
+
+    def found(boots: int, journal: bool) -> dict[str, Entry]:
+        def run(item: Item, *_: object) -> Entry:
+            asked = kept if journal else Entry(item.path, b"", "command")
+            return begin if item.path == "cmd/dmesg" else asked
+
+        monkeypatch.setattr(gather, "_command", run)
+        monkeypatch.setattr(gather, "_is_live", lambda _root: True)
+        monkeypatch.setattr(gather, "_isolated", lambda *_: False)
+        return gather.gather(str(root), None, boots).entries
+
+    for boots, journal in ((0, False), (1, True)):
+        entries = found(boots, journal)
+        assert "var/log/dmesg.0" not in entries and (entries["var/log/kern.log"].reason or "").startswith("not needed")
+    entries = found(1, False)
+    assert entries["var/log/dmesg.0"].data and entries["var/log/kern.log"].data
+    assert entries["var/log/messages.1"].data == b"Jan  1 00:00:00 h kernel: b\n"
 
 
 def test_no_command_for_a_copied_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

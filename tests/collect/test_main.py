@@ -80,6 +80,37 @@ def test_interrupt(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     assert "nothing was written" in capsys.readouterr().err and names(Path()) == []
 
 
+def test_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert command.main(["-o", "-"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert pack.unpack(out).redaction == "forum" and b"standard output: " in err and names(Path()) == []
+
+
+def test_a_map_and_its_bundle_are_both_written_or_neither(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["-o", "x", "--map", "m"]) == 0
+    assert "10.1.2.3" in Path("m").read_text() and names(Path()) == ["m", "x"]
+    capsys.readouterr()
+    refused = (["-o", "y", "--map", "m"], ["-o", "no/such/y", "--map", "n"], ["-o", "y", "--map", "y"])
+    for argv in (*refused, ["--preview", "--map", "n"], ["-o", "y", "--redact", "none", "--map", "n"]):
+        assert command.main(argv) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1 and (argv[-1] in err or argv[1] in err), argv
+    assert names(Path()) == ["m", "x"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "--preview", "--preview --full", "-o x", "--output x", "--redact none -o x", "--redact forum", "-o -", "-ox"],
+)
+def test_plain_options_are_what_argparse_says(words: str) -> None:
+    argv = words.split()
+    theirs = vars(command.make_parser().parse_args(argv))
+    ours = command.plain(argv)
+    assert (ours is None) == (words in ("-o -", "-ox"))
+    assert ours is None or {name: getattr(ours, name) for name in theirs} == theirs
+    assert command.plain(["-o"]) is None and command.plain(["-o", ""]) is None and command.plain(["x"]) is None
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--list"]) == 0
     assert "proc/cmdline" in capsys.readouterr().out and names(Path()) == []
@@ -100,7 +131,8 @@ def test_alone_on_this_and_an_old_python(python: str | None, tmp_path: Path) -> 
 
     def run(*arguments: str) -> bytes:
         argv = [str(python), "-B", "-m", *arguments]
-        done = subprocess.run(argv, cwd=str(tmp_path), stdout=-1, stderr=-1, timeout=120)
+        alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(argv, cwd=str(tmp_path), env=alone, stdout=-1, stderr=-1, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

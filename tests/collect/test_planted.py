@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from planted import ENCODINGS, PLANTS, bundle, dumped, forms
+from planted import ENCODINGS, PLANTS, Plant, base64_forms, bundle, dumped, forms
 
 from doctor.audit.layers import peeled
 from doctor.audit.scan import scan
@@ -22,8 +22,9 @@ from doctor.collect.redact_shapes import STAND_IN
 from doctor.treatment import safe
 
 
-def survives(secret: str, data: bytes) -> bool:
-    return any(form in data.lower() for form in forms(secret))
+def survives(plant: Plant, data: bytes) -> bool:
+    coded = any(form in data for form in base64_forms(plant) if len(form) > 6)
+    return coded or any(form in data.lower() for form in forms(plant.secret))
 
 
 def told(text: str) -> str:
@@ -40,7 +41,7 @@ def test_nothing_planted_survives_in_any_encoding(encoding: str) -> None:
     redactor.learn_host("olymp")
     before, new = told(text), redactor.text(text)
     after = told(new)
-    assert [plant for plant in PLANTS if survives(plant.secret, new.encode()) or plant.secret in after] == []
+    assert [plant for plant in PLANTS if survives(plant, new.encode()) or plant.secret in after] == []
     assert all(plant.secret in before for plant in PLANTS) or encoding in ("xxd", "base64 twice")
     assert new.count("\n") == text.count("\n")
     assert Redactor().text(new) == new
@@ -53,7 +54,7 @@ def test_nothing_planted_survives_in_any_file() -> None:
         (plant.kind, path)
         for path, entry in after.entries.items()
         for plant in PLANTS
-        if survives(plant.secret, path.encode() + entry.data)
+        if survives(plant, path.encode() + entry.data)
     ]
     assert leaked == []
     assert len(report) > 150 and all(sum(counts.values()) for counts in report.values())
@@ -132,7 +133,7 @@ def test_stand_ins_are_known_to_whoever_must_not_copy_them() -> None:
     assert len({kind for kind, _ in made}) > 15
     for kind, new in made:
         assert safe.redacted("root=" + new + " ro"), (kind, new)
-        assert STAND_IN.search(new), (kind, new)
+        assert STAND_IN.pattern.search(new), (kind, new)
 
 
 def test_a_private_map_is_nobody_elses(tmp_path: Path) -> None:
@@ -173,8 +174,7 @@ TEXTS = st.one_of(
     st.lists(PIECES, max_size=12).map("".join),
     st.binary(max_size=200).map(lambda b: b.decode("latin-1")),
 )
-# Values that stand apart: two that are glued together may be read as one the second time.
-APART = st.tuples(st.sampled_from(["\n", " ", "; "]), st.lists(PIECES, max_size=12)).map(
+TOGETHER = st.tuples(st.sampled_from(["\n", " ", "; ", "", ""]), st.lists(PIECES, max_size=12)).map(
     lambda one: one[0].join(one[1])
 )
 
@@ -186,7 +186,7 @@ def test_never_raises_and_keeps_lines(text: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(APART)
+@given(TOGETHER)
 def test_what_is_redacted_stays_as_it_is(text: str) -> None:
     new = Redactor().text(text)
     assert Redactor().text(new) == new

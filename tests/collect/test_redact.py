@@ -155,6 +155,43 @@ def test_twice_is_the_same() -> None:
     assert redactor.text(once) == once
 
 
+def test_a_value_of_any_length_goes_to_its_end() -> None:
+    for line in ("Serial Number: {}", "serial={}", "/dev/disk/by-id/ata-DISK_{}", "iqn.2001-04.com.acme:{}"):
+        new = Redactor().text(line.format("A7" * 300))
+        assert "A7A7" not in new and Redactor().text(new) == new, line
+
+
+def test_a_name_that_begins_as_a_stand_in_is_none() -> None:
+    redactor = Redactor()
+    assert "abcdef1" not in redactor.text("Static hostname: host-abcdef1\n/home/user-abcdef12/x\nhost-abcdef1 is up")
+    assert Redactor().text("Static hostname: host-abcdef") == "Static hostname: host-abcdef"
+
+
+def test_two_lines_of_one_width_do_not_join_what_is_replaced() -> None:
+    disk = "/dev/disk/by-id/nvme-Samsung_SSD_970_S4EWNX0R123456_1\n"
+    new = Redactor().text(disk + disk + "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKq3vRz8Yb7wQmT2 x")
+    assert Redactor().text(new) == new and "\nssh-ed25519 REDACTED" in new
+
+
+def test_a_soft_break_does_not_cut_a_stand_in() -> None:
+    text = "x" * 50 + " session opened for user carolx(uid=1000) by =\nroot, password=3Dhunter22secret and =\nmore"
+    new = Redactor().text(text)
+    assert new.count("\n") == 2 and "hunter22" not in new and "carolx" not in new and Redactor().text(new) == new
+
+
+def test_many_short_texts_are_redacted_as_each_alone() -> None:
+    texts = ["quiet splash\n", "10.1.2.3\n", "version:\n", "1.2.3.4", "BIOS version 1.2.3.4", "olymp", "a=\n", "x\ny"]
+    texts += ["-----BEGIN X KEY-----", "abc", "-----END X KEY-----", "Static hostname: olymp", "\x1b[1molymp"]
+    alone, together = Redactor(), Redactor()
+    for redactor in (alone, together):
+        redactor._key = b"k" * 32
+        redactor.learn("Static hostname: olymp")
+    together.look_over(texts)
+    assert together.counts == {} and "quiet splash\n" in together._clean and "olymp" not in together._clean
+    assert [together.text(text) for text in texts] == [alone.text(text) for text in texts]
+    assert together.counts == alone.counts
+
+
 def test_an_equals_sign_before_two_digits_is_no_encoding() -> None:
     redactor = Redactor()
     once = redactor.text("nameserver=10.1.2.3 addr=2a02:908:1f3::1f2e ids=10DE:2204")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from doctor.collect import gather, pack
+from doctor.collect import gather, pack, untar
 from doctor.collect.model import Collected
 from doctor.collect.shell import script
 from doctor.evidence.open import open_input
+from doctor.redacting import redact_input
 
 DEVICE = "sys/bus/pci/devices/0000:01:00.0/"
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "ash"], "sh": ["sh"]}
@@ -138,6 +140,27 @@ def test_this_host(shell: list[str], work: Path) -> None:
     assert lacking == set()
     evidence = open_input(str(work / "b.tar.gz"))
     assert evidence.kind == "bundle" and evidence.last("proc/cmdline") is not None
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
+def test_what_was_changed_or_taken_away_shows(shell: list[str], work: Path, root: Path) -> None:
+    bundle(shell, work, root)
+    members = untar.files((work / "b.tar.gz").read_bytes())
+    listed = json.loads(members["passdoctor/manifest.json"])["members"]
+    assert set(listed) == set(members) - {"passdoctor/manifest.json"} and len(listed) > 5
+    name = "passdoctor/files/proc/cmdline"
+    (changed,) = pack.from_members({**members, name: b"quiet\n"}).warnings
+    (gone,) = pack.from_members({one: data for one, data in members.items() if one != name}).warnings
+    assert "was changed" in changed and name in changed and "lacks" in gone and name in gone
+
+
+def test_redacted_elsewhere_it_is_a_bundle_for_a_forum(shell: list[str], work: Path, root: Path) -> None:
+    put(root, "etc/modprobe.d/mine.conf", "# alice@zeus.lan 10.1.2.3\n")
+    assert bundle(shell, work, root).redaction == "none"
+    redact_input(str(work / "b.tar.gz"), str(work / "c.tar.gz"))
+    theirs = pack.unpack((work / "c.tar.gz").read_bytes())
+    assert theirs.redaction == "forum" and theirs.warnings == ()
+    assert b"10.1.2.3" not in theirs.entries["etc/modprobe.d/mine.conf"].data
 
 
 def test_a_big_log(shell: list[str], work: Path, root: Path) -> None:

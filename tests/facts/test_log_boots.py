@@ -9,6 +9,8 @@ import pytest
 from doctor.evidence.logs import boots_back, read
 from doctor.evidence.paste import open_paste
 from doctor.evidence.types import Evidence, Piece
+from doctor.facts import platform
+from doctor.facts.loaders import running
 from doctor.facts.messages import Log
 from doctor.knowledge.store import load
 
@@ -154,3 +156,13 @@ def test_the_release_is_that_of_the_latest_boot() -> None:
 
     evidence = Evidence("directory", "d", [Piece("var/log/kern.log", "\n".join(LOGS["Linux version again"]))])
     assert platform(evidence, {}).kernel.value == "6.8.12-2-pve"
+
+
+def test_what_an_earlier_boot_was_started_with_is_not_what_runs() -> None:
+    lines = "kernel: Linux version 5.10.0-1-amd64 (x)\nkernel: Command line: BOOT_IMAGE=/vmlinuz-5.10.0-1-amd64 ro\n"
+    for command, version in (("journalctl -k -b -1", None), ("journalctl -k", "5.10.0-1-amd64")):
+        piece = Piece("cmd/journalctl-k", lines, "p", 1, command)
+        evidence = Evidence("paste", "p", [piece])
+        known = platform.read(evidence, load()["platforms"])
+        assert (known.kernel.value if known.kernel.known else None) == version
+        assert bool(list(running(evidence))) is (version is not None)

@@ -118,7 +118,7 @@ def test_help_of_english_loads_no_language(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["check", "/nowhere"], "passdoctor: /nowhere：没有这个文件或目录\n"),
+        (["check", "/nowhere"], "passdoctor: /nowhere：没有那个文件或目录\n"),
         (["check", "{}", "--lang", "zh-Hans"], "passdoctor: {}：内容为空\n"),
         (
             ["explain", "no-such-thing-at-all"],

@@ -23,7 +23,28 @@ SAMPLES = ROOT / "samples"
 # A file that dates back, one of a day on which a clock is set, an archive with folders and one without.
 INPUTS = ("twin-3090ti.txt", "twin-3090ti.tar.gz", "lab-amd.tar.gz")
 ONE = {"TZ": "UTC", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "COLUMNS": "80"}
-OTHER = {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4711", "LANG": "C", "COLUMNS": "80", "PYTHONCOERCECLOCALE": "0"}
+OTHER = {
+    "TZ": "Pacific/Kiritimati",
+    "PYTHONHASHSEED": "4711",
+    "LANG": "C",
+    "COLUMNS": "80",
+    "PYTHONCOERCECLOCALE": "0",
+    "SOURCE_DATE_EPOCH": "1577836800",
+}
+# What other commands write of an input, and the formats in another language.
+COMMANDS = (
+    *(("plan", form) for form in ("terminal", "sh", "diff", "json")),
+    *(("facts", form) for form in ("text", "json")),
+    *(("check", form, "--lang", "zh_CN") for form in ("terminal", "html", "markdown", "bbcode", "json")),
+)
+RUN_ALL = """
+import sys
+from doctor.cli import main
+for number, line in enumerate(sys.argv[1:]):
+    command, form, *more = line.split()
+    given = [command, "input", "--format", form, "-o", f"out-{number}", *more]
+    sys.exit(9) if main(given) == 2 else None
+"""
 
 
 def can_write_pdf() -> bool:
@@ -72,6 +93,42 @@ def test_same_bytes(name: str, tmp_path: Path) -> None:
     first, second = written(name, here, ONE, forms), written(name, there, OTHER, forms)
     assert all(first.values())
     assert [form for form in forms if first[form] != second[form]] == []
+
+
+def laid_out(source: Path, folder: Path, backwards: bool) -> None:
+    """The files of an archive as a folder, made in one order or the other."""
+    with tarfile.open(source) as archive:
+        members = sorted((one for one in archive.getmembers() if one.isfile()), key=lambda one: one.name)
+        for member in reversed(members) if backwards else members:
+            held = archive.extractfile(member)
+            assert held is not None
+            target = folder / member.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(held.read())
+
+
+@pytest.mark.parametrize("kind", ["paste", "folder"])
+def test_same_bytes_of_every_command_and_language(kind: str, tmp_path: Path) -> None:
+    """Plans, scripts, facts and reports in Chinese; of a folder, too, whose files have no order."""
+    found = []
+    for backwards, environment in enumerate((ONE, OTHER)):
+        place = tmp_path / str(backwards)
+        place.mkdir()
+        if kind == "paste":
+            (place / "input").write_bytes((SAMPLES / "twin-3090ti.txt").read_bytes())
+        else:
+            laid_out(SAMPLES / "twin-3090ti.tar.gz", place / "input", bool(backwards))
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHON"))}
+        subprocess.run(
+            [sys.executable, "-c", RUN_ALL, *map(" ".join, COMMANDS)],
+            cwd=place,
+            env={**kept, **environment, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=True,
+        )
+        found.append([(place / f"out-{number}").read_bytes() for number in range(len(COMMANDS))])
+    assert all(found[0])
+    assert [name for name, one, other in zip(COMMANDS, *found, strict=True) if one != other] == []
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])

@@ -7,17 +7,21 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
+import doctor
 from doctor.report.commands import wrap_command
 from doctor.report.terminal import render
 
 from .sample_report import check, device, healthy_report, sample_report, step
 
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+FRAME = re.compile("[\u2500-\u259f\t]")
 SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -220,3 +224,32 @@ def test_what_many_devices_would_take_is_said_once() -> None:
     assert text.count("unbind it") == 1
     assert "All of these: unbind it" in text
     assert text.count("Would need vfio-pci.") == 1
+
+
+@pytest.mark.parametrize("language", ["", "zh_CN"])
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.glob("*.t*")))
+def test_every_width_says_the_same_in_the_same_order(name: str, language: str) -> None:
+    """A screen reader reads from top to bottom: no columns, no frames, nothing that depends on the width."""
+    report = doctor.examine(SAMPLES / name, language=language)
+    texts = [render(report, width=width, colour=False) for width in (60, 80, 200)]
+    # A command that is broken for a narrow screen gets a backslash at the end of a line.
+    told = {"".join(text.replace(" \\\n", "").split()) for text in texts}
+    assert len(told) == 1
+    assert not FRAME.search(texts[0])
+    for width, text in zip((60, 80, 200), texts, strict=True):
+        wide = [line for line in text.split("\n") if cell_len(line) > width]
+        # What is copied as a whole may be wider: a file's new line, and a word of a command.
+        assert [
+            line for line in wide if not line.lstrip().startswith("+ ") and len(line.strip(" $\\").split()) > 1
+        ] == []
+
+
+def test_it_is_read_line_by_line_in_a_pipe(tmp_path: Path) -> None:
+    """Without a terminal there are no colours and no jumps, and nothing is said beside it."""
+    given = [sys.executable, "-m", "doctor", "check", str(SAMPLES / "twin-3090ti.txt")]
+    environment = {"PYTHONPATH": str(SAMPLES.parent), "HOME": str(tmp_path), "TERM": "xterm-256color"}
+    done = subprocess.run(given, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    text = done.stdout.decode()
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert max(map(cell_len, text.split("\n"))) <= 80
