@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from prescribed import by_platform, kind_of, settings
-from wording import block, code, escaped, indented, plain, reference
+from wording import block, code, escaped, indented, linked, plain, reference
 
 from doctor.diagnosis.cases import Case, all_cases, evidence_of, prepare
 from doctor.diagnosis.finding import Finding
@@ -279,7 +279,7 @@ def _firmware(firmware: Mapping[str, Any]) -> str:
         parts += [plain(setting["note"])] if setting.get("note") else []
         parts += ["Verify from Linux:", block("sh", setting["verify"])] if setting.get("verify") else []
         rows = [
-            f"| {plain(maker)} | {plain(place['path'])} | {place['confidence']} | {plain(place['source'])} |"
+            f"| {plain(maker)} | {plain(place['path'])} | {place['confidence']} | {linked(place['source'])} |"
             for maker, place in (setting.get("paths") or {}).items()
         ]
         head = ["| Maker | Usual place | Confidence | Source |", "|---|---|---|---|"]

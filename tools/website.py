@@ -37,7 +37,7 @@ _FENCE = re.compile(r"^(```+)([a-z-]*)[^`\n]*\n(.*?)^\1$", re.DOTALL | re.MULTIL
 
 
 def page(text: str, source: str, target: str, checks: frozenset[str] = frozenset()) -> str:
-    """A document at `source` in the project as the site's page `target`: links lead to where pages are there.
+    r"""A document at `source` in the project as the site's page `target`: links lead to where pages are there.
 
     The name of one of `checks`, as code, becomes a link to its page.
 
@@ -47,6 +47,8 @@ def page(text: str, source: str, target: str, checks: frozenset[str] = frozenset
     '[a](../contributing.md#style)'
     >>> page("see `acs-override`", "docs/x.md", "x.md", frozenset(["acs-override"]))
     'see [`acs-override`](checks/acs-override.md)'
+    >>> page(r"| `a \| b` | c |", "docs/x.md", "x.md")
+    '| `a | b` | c |'
     """
     found, at = "", 0
     for fence in _FENCE.finditer(text):
@@ -76,6 +78,8 @@ def _linked(text: str, source: str, target: str, checks: frozenset[str]) -> str:
             return name[0]
         return f"[{name[0]}]({posixpath.relpath(f'checks/{name[1]}.md', posixpath.dirname(target) or '.')})"
 
+    # Forges want a bar in a table's code escaped, the site's Markdown shows the backslash.
+    text = "\n".join(line.replace("\\|", "|") if line.startswith("|") else line for line in text.split("\n"))
     return _CODE.sub(known, _LINK.sub(moved, text))
 
 

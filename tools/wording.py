@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 _TREE = "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/"
 
@@ -20,6 +21,16 @@ def reference(text: str) -> str:
     if not found or "/" not in found[2]:
         return plain(text)
     return f"[{plain(found[1])}]({_TREE}{found[2]}){escaped(found[3] or '')}"
+
+
+def linked(text: str) -> str:
+    """A text whose addresses are links, named for the host alone.
+
+    >>> linked("a_b (https://example.org/x_y)")
+    'a\\\\_b ([example.org](https://example.org/x_y))'
+    """
+    parts = re.split(r"(https://[^\s()]{1,300})", " ".join(text.split()))
+    return "".join(f"[{urlsplit(part).netloc}]({part})" if at % 2 else escaped(part) for at, part in enumerate(parts))
 
 
 def plain(text: str) -> str:
