@@ -38,6 +38,18 @@ _COMPLETION = """examples:
 def main(arguments: list[str] | None = None) -> int:
     """Runs `passdoctor` with `arguments` (sys.argv's by default) and returns its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["check"]:
+        from doctor.deliver import plugin_asked
+
+        if form := plugin_asked(given):
+            from doctor.plugin import run
+
+            return run(form, _main, given)
+    return _main(given)
+
+
+def _main(given: list[str]) -> int:
+    """The command, and what is said if it fails."""
     try:
         if given[:1] == ["collect"]:
             from doctor.collect.__main__ import main as collect
@@ -239,12 +251,13 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 
 def _check(options: argparse.Namespace) -> int:
     """`passdoctor check`."""
-    from doctor.deliver import deliver, wanted
+    from doctor.deliver import deliver, plugin_of, plugin_status, wanted
     from doctor.examine import examine
 
     outputs = wanted(options)
     if outputs is None:
         return USAGE
+    plugin = plugin_of(outputs)
     progress = Progress()
     try:
         progress.say(f"examining {options.input or 'this host'}")
@@ -255,12 +268,16 @@ def _check(options: argparse.Namespace) -> int:
             progress.say(f"writing {form}")
             if file in (None, "-"):
                 progress.end()
-            failed += filter(None, [deliver(report, form, file, options.max_length)])
+                if failed and plugin:
+                    break  # its first line is the state, which is now that it failed
+            failed += filter(None, [deliver(report, form, file, options)])
     finally:
         progress.end()
     for problem in failed:
         complain(problem)
-    return USAGE if failed else exit_code(report, options.fail_on)
+    if failed:
+        return USAGE
+    return plugin_status(report, plugin, options.fail_on) if plugin else exit_code(report, options.fail_on)
 
 
 def _terms(options: argparse.Namespace) -> Terms:
