@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from doctor import output
 from doctor.deliver import STATE
+from doctor.output import complain
 from doctor.report.formats import module_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run(form: str, command: Callable[[list[str]], int], given: list[str]) -> int
         status = command(given)
     except SystemExit as end:
         if end.code == _WRONG:
-            output.complain("wrong usage: standard error says what is wrong")
+            complain("wrong usage: standard error says what is wrong")
         return unknown
     finally:
         output.plugin = None

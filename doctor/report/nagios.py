@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from doctor.report.entries import SEVERITIES, counted, statement, tell
+from doctor.report.entries import SEVERITIES, answered, counted, statement, tell
 from doctor.report.words import Words
 
 if TYPE_CHECKING:
@@ -102,4 +102,5 @@ def _lines(entries: Iterable[Entry]) -> Iterator[str]:
         for entry in (entry for entry in entries if entry.status == status):
             about = f"{entry.check} {entry.device}".rstrip()
             what, said = (entry.severity, entry.title) if status == "fail" else (status, statement(entry))
+            said = answered(entry.waiver) if entry.waiver else said
             yield clean(f"[{what}] {about}: {said}", _LINE)

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from doctor.report.entries import answered, remedy_lines, short, stamp, statement, tell
+from doctor.report.entries import answered, remedy_lines, short, stamp, tell
 from doctor.report.markdown import escaped, fenced
 from doctor.report.words import Words
 
@@ -146,7 +146,11 @@ def _result(told: Told, entry: Entry, index: int) -> Json:
 
 
 def _about(entry: Entry) -> str:
-    return f"{entry.device}: {statement(entry)}" if entry.device else statement(entry) or entry.check
+    """What was found, and where; viewers put results together whose texts begin alike."""
+    words = Words()
+    what = entry.title or entry.check
+    what += words("aside", what=entry.device) if entry.device else ""
+    return what + (words("colon") + entry.detail if entry.detail else "")
 
 
 def _location(line: Citation) -> Json:

@@ -68,7 +68,8 @@ def bare_report() -> Report:
     report: Any = healthy_report()
     report["subject"] |= {"host": None, "collected_at": None}
     report["platform"] = dict.fromkeys(report["platform"])
-    return {**report, "checks": [], "devices": [], "targets": []}  # type: ignore[no-any-return]
+    report |= {"checks": [], "devices": [], "targets": []}
+    return report  # type: ignore[no-any-return]
 
 
 def all_reports() -> list[tuple[str, Report]]:

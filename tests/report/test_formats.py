@@ -52,7 +52,7 @@ def test_a_format_is_what_its_line_says(form: Format) -> None:
 
 def test_every_format_is_documented() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text("utf-8")
-    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `(\w+)` \| `\.", text, re.MULTILINE))
     assert named == set(FORMATS)
 
 

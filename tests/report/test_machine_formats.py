@@ -369,7 +369,7 @@ def test_states(severities: tuple[str, ...], verdict: str, fail_on: str, state: 
     report["checks"] = [{**failed, "severity": severity} for severity in severities]
     report["summary"]["verdict"] = verdict
     assert nagios.state(report, fail_on) == state
-    assert render(report, "nagios", fail_on=fail_on).split()[1] == ("OK", "WARNING", "CRITICAL", "UNKNOWN")[state]  # type: ignore[comparison-overlap]
+    assert render(report, "nagios", fail_on=fail_on).split()[1] == ("OK", "WARNING", "CRITICAL", "UNKNOWN")[state]
 
 
 # What all of them have in common.
