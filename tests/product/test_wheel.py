@@ -16,8 +16,10 @@ from zipfile import ZipFile
 
 import pytest
 
+from doctor.shipped import COMPLETIONS, MANUAL
+
 ROOT = Path(__file__).resolve().parents[2]
-BUILDERS = ("build", "hatchling", "jinja2", "yaml")
+BUILDERS = ("build", "hatchling", "jinja2", "yaml", "shtab")
 DEPENDENCIES = ("jinja2", "markupsafe", "yaml", "rich", "weasyprint")
 ANSWERS = (0, 1, 3)  # exit statuses of a check that did its work
 PASTE = "root@host:~# cat /proc/cmdline\nBOOT_IMAGE=/vmlinuz root=/dev/sda1 ro quiet\n"
@@ -84,6 +86,39 @@ def test_wheel_ships_the_knowledge(wheel: Path) -> None:
     assert "doctor/py.typed" in names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "tools/", "samples/", "rules/"))]
+
+
+def test_wheel_ships_the_manual_and_completions(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        beside = {name.partition(".data/data/")[2]: archive.read(name) for name in archive.namelist()}
+    assert {MANUAL, *COMPLETIONS.values()} <= set(beside)
+    assert all(b"max-length" in beside[place].replace(b"\\-", b"-") for place in (MANUAL, *COMPLETIONS.values()))
+
+
+def test_same_bytes_from_the_source_archive(dist: Path, tmp_path: Path) -> None:
+    """Another folder, other dates and modes, another time zone and seed: a packager gets what we got."""
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path / "in", filter="data")
+    (tree,) = (tmp_path / "in").iterdir()
+    for path in tree.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(path.stat().st_mode & 0o700)
+    other = {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4711", "COLUMNS": "200", "LC_ALL": "zh_CN.UTF-8"}
+    building = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--skip-dependency-check",
+        "-o",
+        tmp_path / "out",
+        tree,
+    ]
+    run(building, tmp_path, **other)
+    assert {path.name for path in dist.iterdir()} == {path.name for path in (tmp_path / "out").iterdir()}
+    for path in dist.iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes(), path.name
 
 
 def shipped(names: list[str], folder: str) -> set[str]:
