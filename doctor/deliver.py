@@ -123,6 +123,13 @@ def deliver(report: Report, form: str, file: str | None, options: Namespace) -> 
         if type(error).__name__ != "PangoMissing":
             raise
         return str(error)
+    except ModuleNotFoundError as error:
+        package = error.name or ""
+        if package.partition(".")[0] == "doctor":
+            raise
+        from doctor.say import say
+
+        return say("{form} needs the Python package {package}, which is not installed", form=form, package=package)
     data = written.encode("utf-8", "surrogateescape") if isinstance(written, str) else written
     if file in (None, "-"):
         return print_out(data)

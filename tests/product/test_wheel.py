@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -105,17 +106,9 @@ def test_same_bytes_from_the_source_archive(dist: Path, tmp_path: Path) -> None:
         os.utime(path, (1, 1))
         path.chmod(path.stat().st_mode & 0o700)
     other = {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4711", "COLUMNS": "200", "LC_ALL": "zh_CN.UTF-8"}
-    building = [
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        "--skip-dependency-check",
-        "-o",
-        tmp_path / "out",
-        tree,
-    ]
-    run(building, tmp_path, **other)
+    building: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check"]
+    building += ["-o", tmp_path / "out", tree]
+    run(building, tmp_path, (0,), **other)
     assert {path.name for path in dist.iterdir()} == {path.name for path in (tmp_path / "out").iterdir()}
     for path in dist.iterdir():
         assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes(), path.name
@@ -170,3 +163,55 @@ def test_html_finds_its_templates_in_the_wheel(installed: Path, tmp_path: Path) 
         ANSWERS,
     )
     assert "<html" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The Debian packages of the wheel, by name."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg-deb is not installed")
+    out = tmp_path_factory.mktemp("deb")
+    run([sys.executable, ROOT / "tools" / "deb.py", wheel, out], out)
+    return {path.name.partition("_")[0]: path for path in out.iterdir()}
+
+
+def field(package: Path, name: str) -> str:
+    """A field of a package's control file."""
+    return run(["dpkg-deb", "-f", package, name], package.parent).stdout.strip()
+
+
+def test_debian_collector_depends_on_python_alone(packages: dict[str, Path], tmp_path: Path) -> None:
+    assert field(packages["passdoctor-collect"], "Depends") == "python3:any (>= 3.7)"
+    run(["dpkg-deb", "-x", packages["passdoctor-collect"], tmp_path], tmp_path)
+    library = tmp_path / "usr/share/passdoctor"
+    script = (tmp_path / "usr/bin/passdoctor-collect").read_text("utf-8").replace("/usr/share/passdoctor", str(library))
+    done = run([sys.executable, "-I", "-S", "-c", script.partition("\n")[2], "--list"], tmp_path)
+    assert "proc/cmdline" in done.stdout
+
+
+def test_debian_packages_share_no_file(packages: dict[str, Path], tmp_path: Path) -> None:
+    found: dict[str, set[str]] = {}
+    for name, package in packages.items():
+        run(["dpkg-deb", "-x", package, tmp_path / name], tmp_path)
+        files = [path for path in (tmp_path / name).rglob("*") if path.is_file()]
+        found[name] = {path.relative_to(tmp_path / name).as_posix() for path in files}
+    assert set(found) == {"passdoctor", "passdoctor-collect"}
+    assert not found["passdoctor"] & found["passdoctor-collect"]
+    assert {
+        "usr/bin/passdoctor",
+        "usr/share/man/man1/passdoctor.1.gz",
+        "usr/share/bash-completion/completions/passdoctor",
+        "usr/share/zsh/vendor-completions/_passdoctor",
+        "usr/share/fish/vendor_completions.d/passdoctor.fish",
+        "usr/share/passdoctor/doctor/data/rules.json",
+        "usr/share/doc/passdoctor/copyright",
+    } <= found["passdoctor"]
+    assert field(packages["passdoctor"], "Depends").startswith("passdoctor-collect (= ")
+
+
+def test_debian_packages_are_the_same_bytes_again(packages: dict[str, Path], wheel: Path, tmp_path: Path) -> None:
+    (tmp_path / wheel.name).write_bytes(wheel.read_bytes())
+    argv = [sys.executable, ROOT / "tools" / "deb.py", tmp_path / wheel.name, tmp_path / "out"]
+    run(argv, tmp_path, (0,), TZ="Pacific/Kiritimati", PYTHONHASHSEED="4711", COLUMNS="200")
+    for package in packages.values():
+        assert package.read_bytes() == (tmp_path / "out" / package.name).read_bytes(), package.name
