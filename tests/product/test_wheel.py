@@ -211,7 +211,7 @@ def test_debian_packages_share_no_file(packages: dict[str, Path], tmp_path: Path
 
 def test_debian_packages_are_the_same_bytes_again(packages: dict[str, Path], wheel: Path, tmp_path: Path) -> None:
     (tmp_path / wheel.name).write_bytes(wheel.read_bytes())
-    argv = [sys.executable, ROOT / "tools" / "deb.py", tmp_path / wheel.name, tmp_path / "out"]
+    argv: list[str | Path] = [sys.executable, ROOT / "tools" / "deb.py", tmp_path / wheel.name, tmp_path / "out"]
     run(argv, tmp_path, (0,), TZ="Pacific/Kiritimati", PYTHONHASHSEED="4711", COLUMNS="200")
     for package in packages.values():
         assert package.read_bytes() == (tmp_path / "out" / package.name).read_bytes(), package.name
