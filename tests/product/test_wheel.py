@@ -17,6 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from doctor.report.pdf import _INSTALL, _INSTALL_CHINESE
 from doctor.shipped import COMPLETIONS, MANUAL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +136,8 @@ def test_source_archive_is_whole(dist: Path) -> None:
         "Makefile",
         "constraints.txt",
         "tools/setup.sh",
+        "Containerfile",
+        "tests/report/schemas/sarif-2.1.0.json",
     } <= names
     assert "tests/product/test_wheel.py" in names
 
@@ -163,6 +166,12 @@ def test_html_finds_its_templates_in_the_wheel(installed: Path, tmp_path: Path) 
         ANSWERS,
     )
     assert "<html" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_container_holds_what_a_pdf_needs() -> None:
+    text = (ROOT / "Containerfile").read_text("utf-8")
+    wanted = f"{_INSTALL['debian']} {_INSTALL_CHINESE['debian']}".replace("apt-get install", "").split()
+    assert set(wanted) <= set(text.split())
 
 
 @pytest.fixture(scope="module")
