@@ -173,8 +173,8 @@ def _objective(check: str) -> str:
 
 def _reviewed(entries: Iterable[Entry]) -> Json:
     entries = list(entries)
-    judged = list(dict.fromkeys(entry.check for entry in entries if entry.status in _JUDGED))
-    others = [check for check in dict.fromkeys(entry.check for entry in entries) if check not in set(judged)]
+    judged = dict.fromkeys(entry.check for entry in entries if entry.status in _JUDGED)
+    others = [check for check in dict.fromkeys(entry.check for entry in entries) if check not in judged]
     selection: Json = {"include-controls": [{"control-id": _token(check)} for check in judged]}
     if not judged:
         selection = {"include-all": {}}

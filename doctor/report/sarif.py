@@ -134,7 +134,7 @@ def _result(told: Told, entry: Entry, index: int) -> Json:
             "severity": entry.severity,
             "confidence": entry.confidence,
             "device": entry.device or None,
-            "host": told.host,
+            "host": told.host if told.named else None,
         },
     }
     if places[1:]:

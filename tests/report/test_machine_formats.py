@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import time
 from collections import Counter
 from functools import cache
 from io import StringIO
@@ -24,6 +25,7 @@ from doctor.report.formats import render
 from doctor.report.model import Report
 
 from .machine import GPU, all_reports, bare_report, filled, hostile, waived_report
+from .sample_report import cite
 
 SCHEMAS = Path(__file__).with_name("schemas")
 REPORTS = all_reports()
@@ -412,3 +414,22 @@ def test_an_unknown_host_is_not_given_a_name() -> None:
     assert run_of(report)["properties"]["host"] is None
     assert 'host="' not in written(report, "prometheus")
     assert "forum-post.txt" in written(report, "nagios")
+
+
+@pytest.mark.parametrize("form", ["junit", "sarif", "oscal", "csv", "prometheus", "nagios"])
+def test_four_times_the_findings_take_four_times_as_long(form: str) -> None:
+    def took(count: int) -> float:
+        report: Any = waived_report()
+        checks = report["checks"]
+        report["checks"] = [
+            {**check, "id": f"{check['id']}-{number}", "evidence": [cite("DMAR: (((;;;==[[{{" * 40)]}
+            for number in range(count)
+            for check in checks
+        ]
+        began = time.process_time()
+        written(report, form)
+        return time.process_time() - began
+
+    took(5)
+    small, large = min(took(10) for _ in range(3)), min(took(40) for _ in range(3))
+    assert large < 10 * small
