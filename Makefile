@@ -6,7 +6,7 @@ RULES = rules
 # The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
 COMPILED = doctor/data/rules.json
 
-.PHONY: help setup demo test check format texts matrix bench mutate lab lab-heal lab-record lab-random roots clean pyz collector site outputs
+.PHONY: help setup demo test check format texts matrix bench mutate lab lab-heal lab-record lab-random roots clean pyz dist collector site outputs
 
 help: ## say what there is to make (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ matrix: setup ## renew docs/platforms.md, how each step of a plan is proven on e
 
 pyz: setup ## build dist/passdoctor-collect.pyz, the collector alone, for hosts without passdoctor
 	@$(PY) tools/pyz.py
+
+dist: setup ## build dist/: source archive, wheel, collector and Debian packages, the same bytes from the same commit
+	@sh tools/dist.sh
 
 collector: setup ## renew what the collector knows of the rules, doctor/collect/generated.py
 	@$(PY) tools/collector.py

@@ -1,5 +1,5 @@
 """Puts the knowledge into the wheel: its sources, the templates, and the rules compiled to one JSON file
-a language.
+a language; and beside it the manual page and the completions.
 
 An editable installation gets none of it: it reads the checkout, and a copy beside it would grow old.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.builders.utils import get_reproducible_timestamp
 
 COPIED = ("rules", "report_templates")
 
@@ -34,20 +35,33 @@ class KnowledgeHook(BuildHookInterface[BuilderConfig]):
             self._compile(target, language)
             included[str(target)] = f"doctor/data/{target.name}"
         build_data["force_include"].update(included)
+        build_data["shared_data"].update(self._beside())
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was compiled: the wheel holds it now."""
         if version != "editable":
             self._compiled.cleanup()
 
-    def _compile(self, target: Path, language: str) -> None:
+    def _beside(self) -> dict[str, str]:
+        """The manual page and the completions, by the files that hold them until the wheel is written."""
+        found = {}
+        for place, text in self._of_the_tree("doctor.shipped").files(get_reproducible_timestamp()).items():
+            kept = Path(self._compiled.name) / Path(place).name
+            kept.write_text(text, "utf-8")
+            found[str(kept)] = place
+        return found
+
+    def _of_the_tree(self, name: str) -> Any:
         sys.path.insert(0, self.root)
         try:
-            compiler = import_module("doctor.knowledge.compile")
+            return import_module(name)
         except ImportError as error:
-            self._stop(f"the compiler of the rules cannot be imported: {error}")
+            self._stop(f"{name} cannot be imported: {error}")
         finally:
             sys.path.remove(self.root)
+
+    def _compile(self, target: Path, language: str) -> None:
+        compiler = self._of_the_tree("doctor.knowledge.compile")
         try:
             compiler.write(Path(self.root) / "rules", target, language)
         except compiler.KnowledgeError as error:

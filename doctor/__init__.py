@@ -103,6 +103,7 @@ def render(
     width: int | None = None,
     colour: bool | None = None,
     max_length: int | None = None,
+    fail_on: str | None = None,
 ) -> str: ...
 
 
@@ -115,6 +116,7 @@ def render(
     width: int | None = None,
     colour: bool | None = None,
     max_length: int | None = None,
+    fail_on: str | None = None,
 ) -> str | bytes: ...
 
 
@@ -126,19 +128,20 @@ def render(
     width: int | None = None,
     colour: bool | None = None,
     max_length: int | None = None,
+    fail_on: str | None = None,
 ) -> str | bytes:
     """Write `report` in the format `form`, one of `FORMATS`: bytes for "pdf", else text.
 
     language: of the headings around it, as `examine` takes it; None: that in which this thread examined last.
     width, colour: for "terminal" only, in cells; without them, as standard output is. max_length: for "markdown" and
-    "bbcode" only, in characters, from 500 on.
+    "bbcode" only, in characters, from 500 on. fail_on: for "nagios" only, as `--fail-on` takes it.
 
     Raises ValueError for a format that there is not, or that does not take an option; `PangoMissing` where a PDF cannot
     be written, with a text that says what to install; `KnowledgeError` for a language that is not there.
     """
     from doctor.examine import render as run
 
-    return run(report, form, language, width=width, colour=colour, max_length=max_length)
+    return run(report, form, language, width=width, colour=colour, max_length=max_length, fail_on=fail_on)
 
 
 def __getattr__(name: str) -> object:

@@ -12,12 +12,13 @@ import argparse
 import re
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, NoReturn
 
 from doctor.say import speak
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import NoReturn
 
     from doctor.manual import Formatter
 

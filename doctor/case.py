@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.open import is_archive, open_input, open_read, read_input
 from doctor.evidence.types import ABSENT, READABLE, Evidence, Piece
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.report.model import Check, Report
 
 

@@ -104,6 +104,18 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     # A run is short and makes few circles: looking for them as often as a server must takes a twentieth of it.
     gc.set_threshold(50_000, 20, 20)
+    if given[:1] == ["check"]:
+        from doctor.deliver import plugin_asked
+
+        if form := plugin_asked(given):
+            from doctor.plugin import run
+
+            return run(form, _main, given)
+    return _main(given)
+
+
+def _main(given: list[str]) -> int:
+    """The command, and what is said if it fails."""
     try:
         abroad = _abroad(given)
         if given[:1] == ["collect"] and abroad is None:
@@ -286,11 +298,12 @@ def language_option(parser: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     """`passdoctor check`."""
-    from doctor.deliver import deliver, wanted
+    from doctor.deliver import deliver, plugin_of, plugin_status, wanted
 
     outputs = wanted(options)
     if outputs is None:
         return USAGE
+    plugin = plugin_of(outputs)
     progress = Progress()
     try:
         report = doctor.examine(options.input, options.device, progress=progress.say, **judged(options))
@@ -300,12 +313,16 @@ def _check(options: argparse.Namespace) -> int:
             progress.say(f"writing {form}")
             if file in (None, "-"):
                 progress.end()
-            failed += filter(None, [deliver(report, form, file, options.max_length)])
+                if failed and plugin:
+                    break  # its first line is the state, which is now that it failed
+            failed += filter(None, [deliver(report, form, file, options)])
     finally:
         progress.end()
     for problem in failed:
         complain(problem)
-    return USAGE if failed else exit_code(report, options.fail_on)
+    if failed:
+        return USAGE
+    return plugin_status(report, plugin, options.fail_on) if plugin else exit_code(report, options.fail_on)
 
 
 def judged(options: argparse.Namespace) -> dict[str, Any]:

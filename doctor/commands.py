@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from doctor import output
 from doctor.cli import USAGE, judged, judging_options, language_option, rare
 from doctor.output import Progress, complain, put
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from typing import Any
 
     from doctor.examine import Terms
 

@@ -6,8 +6,8 @@ The script is made from the parsers themselves when it is asked for, so no optio
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _AppendAction, _ArgumentGroup
+from argparse import ArgumentError, ArgumentParser, ArgumentTypeError, Namespace, _AppendAction, _ArgumentGroup
 
 import doctor
 from doctor.output import complain, print_out, save
-from doctor.report.formats import FORMATS, SHORTEST, format_of
+from doctor.report.formats import FORMATS, SHORTEST, format_of, module_of, that_take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from doctor.report.model import Report
 
+STATE = 1000  # added to the state that a plugin of monitoring found
 QUIET = "quiet"  # no format of its own: the verdict in one line
 
 
@@ -55,7 +56,7 @@ def output_options(parser: ArgumentParser) -> Callable[[_ArgumentGroup], None]:
             "--max-length",
             type=_length,
             metavar="N",
-            help="markdown, bbcode: at most N characters; what matters least is left out",
+            help="for a post: at most N characters; what matters least is left out",
         )
 
     return rarely
@@ -76,13 +77,40 @@ def wanted(options: Namespace) -> list[tuple[str, str | None]] | None:
     if sum(1 for _, file in outputs if file in (None, "-")) > 1:
         complain("only one format can go to standard output; give the others a file with -o")
         return None
-    if options.max_length and not any(form != QUIET and FORMATS[form].limited for form, _ in outputs):
-        complain("--max-length is for the formats markdown and bbcode")
+    if options.max_length and not any(form != QUIET and "max_length" in FORMATS[form].takes for form, _ in outputs):
+        complain(f"--max-length is for these formats: {that_take('max_length')}")
         return None
     return outputs
 
 
-def deliver(report: Report, form: str, file: str | None, max_length: int | None = None) -> str | None:
+def plugin_of(outputs: list[tuple[str, str | None]]) -> str | None:
+    """The format that monitoring runs, if one of that kind goes to standard output."""
+    here = [form for form, file in outputs if file in (None, "-") and form != QUIET]
+    return next((form for form in here if FORMATS[form].plugin), None)
+
+
+def plugin_asked(given: list[str]) -> str | None:
+    """As `plugin_of`, of the words of a command line that may be wrong otherwise."""
+    names = [form.name for form in FORMATS.values() if form.plugin]
+    if not any(word.endswith(name) for word in given for name in names):
+        return None  # what follows takes time
+    parser = ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--format", "-f", action=_Add, dest="outputs")
+    parser.add_argument("-o", "--output", action=_Add, dest="outputs")
+    try:
+        asked = parser.parse_known_args(given)[0].outputs or []
+    except ArgumentError:
+        return names[0]
+    return plugin_of([(form, file) for form, file in asked if form in FORMATS])
+
+
+def plugin_status(report: Report, form: str, fail_on: str) -> int:
+    """The state that the format `form` gives a report, above every exit status of passdoctor's own."""
+    state: int = module_of(form).state(report, fail_on)
+    return STATE + state
+
+
+def deliver(report: Report, form: str, file: str | None, options: Namespace) -> str | None:
     """Renders one format to its file or to standard output; what went wrong, in one line, or None."""
     if form == QUIET:
         from doctor.report.sayings import one_line
@@ -92,15 +120,22 @@ def deliver(report: Report, form: str, file: str | None, max_length: int | None 
         from doctor.say import say
 
         return say("{form} is not for a terminal; name a file with -o", form=form)
-    longest = max_length if FORMATS[form].limited else None
-    # Whatever standard output is, a file is no terminal.
-    colour = False if form == "terminal" and file not in (None, "-") else None
+    how = {name: getattr(options, name) for name in FORMATS[form].takes if hasattr(options, name)}
+    if form == "terminal" and file not in (None, "-"):
+        how = {"colour": False}  # whatever standard output is, a file is none
     try:
-        written = doctor.render(report, form, colour=colour, max_length=longest)
+        written = doctor.render(report, form, **how)
     except RuntimeError as error:
         if type(error).__name__ != "PangoMissing":
             raise
         return str(error)
+    except ModuleNotFoundError as error:
+        package = error.name or ""
+        if package.partition(".")[0] == "doctor":
+            raise
+        from doctor.say import say
+
+        return say("{form} needs the Python package {package}, which is not installed", form=form, package=package)
     data = written.encode("utf-8", "surrogateescape") if isinstance(written, str) else written
     if file in (None, "-"):
         return print_out(data)

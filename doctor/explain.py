@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
 from doctor.knowledge.store import PROGRAMS
 from doctor.report.wide import folded
 from doctor.say import say, sentences
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SCOPES = {
     "host": "the host.",

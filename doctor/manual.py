@@ -6,12 +6,13 @@ Imported when help is asked for or something is wrong with the arguments, never 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn
 
 from doctor.cli import RARE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import NoReturn
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):

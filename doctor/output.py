@@ -15,13 +15,19 @@ _MARKS = "|/-\\"
 
 # Says a line in another language than English; set by the command line.
 interpret: Callable[[str], str] | None = None
+# Says an error as a plugin of monitoring does, which looks at standard output only; set by the command line.
+plugin: Callable[[str], str] | None = None
 
 
 def complain(text: str) -> None:
     """One clear line on standard error, whatever control characters a file name holds."""
     line = " ".join(text.split())
     line = interpret(line) if interpret is not None else line
-    print("passdoctor: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
+    line = "".join(c if c.isprintable() else "?" for c in line)
+    if plugin is not None:
+        print(plugin(line))
+    else:
+        print("passdoctor: " + line, file=sys.stderr)
 
 
 def put(text: str, file: str | None) -> bool:

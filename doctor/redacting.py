@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from doctor.evidence.types import InputError
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -111,16 +111,8 @@ def _write(path: Path, text: str) -> None:
 def configured(source: Path, out: Path, checks: list[Any]) -> dict[str, Any]:
     """The configuration of mkdocs for these folders."""
     found: dict[str, Any] = yaml.safe_load(CONFIG.read_text("utf-8"))
-    return {**found, "nav": _there(found["nav"], source, checks), "docs_dir": str(source), "site_dir": str(out)}
-
-
-def _there(part: Any, source: Path, checks: list[Any]) -> Any:
-    """A part of the table of contents, without pages that are not there: of a page that it lacks mkdocs tells."""
-    if isinstance(part, dict):
-        return {title: _there(inner, source, checks) for title, inner in part.items()}
-    if isinstance(part, list):
-        return [_there(one, source, checks) for one in part if not isinstance(one, str) or (source / one).exists()]
-    return checks if part == "CHECKS" else part
+    nav = [{title: checks if part == "CHECKS" else part for title, part in one.items()} for one in found["nav"]]
+    return {**found, "nav": nav, "docs_dir": str(source), "site_dir": str(out)}
 
 
 def build(out: Path) -> int:

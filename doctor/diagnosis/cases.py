@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from doctor.diagnosis.diagnose import causes, depths
 from doctor.diagnosis.engine import run
@@ -26,6 +25,10 @@ from doctor.knowledge.document import KnowledgeError
 from doctor.knowledge.store import rules_folder
 from doctor.record import NamedTuple
 from doctor.treatment.steps import KINDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Case(NamedTuple):

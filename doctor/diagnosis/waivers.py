@@ -13,14 +13,15 @@ it explained stands by itself. After its last day it turns nothing, and the repo
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
 
 from doctor.diagnosis import finding as f
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from typing import Any
 
     from doctor.diagnosis.finding import Finding
     from doctor.facts.host import Host

@@ -6,13 +6,12 @@ Sources: libvirt's docs/formatnode (`<iommuGroup number=…>` of a PCI device); 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence import files
 from doctor.evidence.clean import BREAKS
 from doctor.evidence.types import EXCERPT, WHOLE, Piece
 from doctor.later import later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.kind import Found
 

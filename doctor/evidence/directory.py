@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING
 
 from doctor.collect.catalogue import NEVER
 from doctor.evidence.tarball import HIDDEN
 from doctor.evidence.tree import LARGEST, Tree, clean_name
 from doctor.evidence.types import Evidence, InputError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -5,14 +5,13 @@ The kinds are the modules of `doctor/evidence/kinds/`; a tree that is none of th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence import files
 from doctor.evidence.bundle import may_be_bundle
 from doctor.evidence.kind import Found, Kind, Row, Table, tops
 from doctor.evidence.kinds import all_kinds
 from doctor.evidence.types import DENIED, NOT_COLLECTED, Evidence, InputError, Piece
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -10,13 +10,12 @@ A command belongs to an evidence path by a table of how its line begins; a file 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence import commands, files
 from doctor.evidence.clean import BREAKS
 from doctor.evidence.types import ABSENT, CUT, EXCERPT, NOT_COLLECTED, WHOLE, Piece
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -6,13 +6,12 @@ are no files. Of a name that stands twice the last one counts, as tar unpacks it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.collect.untar import FILE, HARD_LINK, KINDS, LINK, Tar
 from doctor.evidence import tree as limits
 from doctor.evidence.tree import Tree, clean_name
 from doctor.evidence.unpack import TooMuch, Unpacked
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

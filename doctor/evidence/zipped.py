@@ -9,15 +9,16 @@ from __future__ import annotations
 import zipfile
 import zlib
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.tarball import HIDDEN, MEMBERS, NAMES, TOTAL, TWICE, Wants, nothing, too_large
 from doctor.evidence.tree import Tree, clean_name
 from doctor.evidence.types import InputError
 from doctor.evidence.unpack import TooMuch, most
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _PART = 1 << 18
 _HEADER = 30  # bytes of a local header without name and extra field

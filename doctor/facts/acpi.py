@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import Source
 from doctor.facts.acpiheader import HEADER
@@ -28,8 +27,10 @@ from doctor.facts.acpiunits import Alias, Ioapic, Named, Reporting, Reserved, Un
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece
     from doctor.facts.acpiheader import Defect, Header

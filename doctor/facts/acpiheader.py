@@ -13,10 +13,9 @@ may lie: a walk ends at the first structure that has no length or passes the end
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -14,11 +14,10 @@ bridge that a scope names belongs to it), drivers/iommu/amd/init.c (of the block
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -11,8 +11,6 @@ functions that its table names). Older kernels know fewer quirks. REQ_ACS_FLAGS 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.capabilities import (
     COLLECTOR,
     DOWNSTREAM,
@@ -27,7 +25,10 @@ from doctor.facts.capabilities import (
 )
 from doctor.facts.fact import UNKNOWN, Fact, unknown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts.capabilities import Capabilities
 
 # Functions that send nothing to their neighbours though they have no ACS, by vendor: ids and inclusive ranges.

@@ -9,13 +9,13 @@ include/uapi/linux/pci_regs.h names it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 ENDPOINT, LEGACY, ROOT_PORT, UPSTREAM, DOWNSTREAM = (
     *("endpoint", "legacy endpoint", "root port", "upstream port", "downstream port"),

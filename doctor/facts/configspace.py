@@ -17,15 +17,15 @@ Sources: PCI Express Base Specification 6.0, chapter 7; linux include/uapi/linux
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.evidence.types import Source
 from doctor.facts.capabilities import PCIE_TYPES, Acs, Bar, Buses, Capabilities, Rebar, Rom, Window, nothing
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 PM, PCIX, EXPRESS, ADVANCED = 0x01, 0x07, 0x10, 0x13
 ACS, ATS, SRIOV, REBAR, PASID = 0x0D, 0x0F, 0x10, 0x15, 0x1B

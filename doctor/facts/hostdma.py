@@ -18,13 +18,14 @@ identity. A group whose devices VFIO holds keeps its type there, but is in the g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.device import HARMLESS_DRIVERS
 from doctor.facts.fact import Fact, Listing
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from doctor.facts.device import Device
     from doctor.facts.pci import Pci
     from doctor.facts.units import Units

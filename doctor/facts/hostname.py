@@ -10,10 +10,9 @@ A redacted bundle holds a replacement in its place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.facts.fact import Fact, unknown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Evidence
 

@@ -19,13 +19,13 @@ and its address stands in the chip's name. vfio names its handlers `vfio-msix[0]
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.evidence.types import WHOLE
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Evidence, Piece, Source
 

@@ -21,13 +21,13 @@ the name of its driver (efifb, vesafb, simplefb, simpledrm), a driver's claim is
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.evidence.types import WHOLE
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Evidence, Piece, Source
 

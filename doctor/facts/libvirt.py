@@ -19,13 +19,13 @@ whole domain, and a document type (the only place where entities can be declared
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from doctor.evidence.types import Piece
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

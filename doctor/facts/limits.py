@@ -15,12 +15,12 @@ wins; it holds for logins through PAM only, not for services), systemd.exec(5) a
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -21,7 +21,6 @@ unknown; `<access denied>` is unknown; a capability that a whole description doe
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import CUT, EXCERPT, Piece, Source
 from doctor.facts import capabilities as kinds
@@ -31,8 +30,10 @@ from doctor.facts.lspci import device_at
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _LOOKED_AT = 400  # characters of a line
 _CAPABILITY = later(r"Capabilities: \[([0-9a-f]{2,4})(?: v\d{1,2})?\] {0,2}(.*)")

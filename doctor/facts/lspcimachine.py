@@ -11,13 +11,13 @@ Quoted(address='0000:01:00.0', ids='10de:2484', class_='0300', name='NVIDIA Corp
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.evidence.types import Piece
 from doctor.facts.messages import full_address
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Source
 

@@ -15,13 +15,13 @@ does not tell (Documentation/ABI/testing/sysfs-bus-pci).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.facts.limits import amount
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

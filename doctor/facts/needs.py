@@ -13,8 +13,6 @@ systemd.net-naming-scheme(7). What `/` is on is read by rootdisk.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.types import Evidence, Piece, Source
 from doctor.facts import rootdisk
 from doctor.facts.fact import Fact, Listing
@@ -22,6 +20,7 @@ from doctor.later import later
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -19,7 +19,6 @@ A commented line binds nothing.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.facts.messages import full_address
@@ -27,6 +26,7 @@ from doctor.facts.shell import Call, Words, Write, follow
 from doctor.later import later
 from doctor.record import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

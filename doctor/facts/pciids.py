@@ -11,10 +11,9 @@ the one in it. So a bundle's report is the same wherever it is made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.later import later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.evidence.types import Evidence
 

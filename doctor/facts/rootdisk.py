@@ -12,11 +12,10 @@ lsblk the disk is told that stands above the row of `/`; in its other forms no r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence.types import Piece, Source
 from doctor.later import later
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

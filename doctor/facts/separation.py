@@ -7,10 +7,9 @@ Functions of one slot go together anyway and are left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.facts.pci import Device, Pci
 

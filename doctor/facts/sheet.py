@@ -11,7 +11,6 @@ A group of facts shows itself: a NamedTuple by its fields, another by the names 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from doctor.evidence.types import (
     ABSENT,
@@ -37,8 +36,10 @@ from doctor.later import later
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 OTHER = "text/other"
 PROMPTS = "text/prompts"  # words of the command lines, which the pieces below them cite as well

@@ -12,13 +12,13 @@ kernel to kernel and is not read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from doctor.facts.capabilities import Bar, Capabilities, Rom, nothing
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece, Source
 

@@ -9,7 +9,6 @@ the one nearest the root is the one that does not.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from doctor.facts.capabilities import FROM_PCI, TO_PCI
 from doctor.facts.fact import UNKNOWN, Fact, unknown
@@ -17,8 +16,10 @@ from doctor.later import later
 from doctor.record import NamedTuple
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Source
     from doctor.facts.pci import Device, Pci

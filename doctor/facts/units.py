@@ -12,11 +12,13 @@ Sources: linux drivers/iommu/intel/iommu.h (CAP and ECAP bits; VT-d specificatio
 
 from __future__ import annotations
 
-from typing import Any
-
 from doctor.evidence.types import Evidence, Piece
 from doctor.facts.fact import Fact, Listing, unknown
 from doctor.record import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CLASS = "sys/class/iommu/"
 GROUPS = "sys/kernel/iommu_groups/"

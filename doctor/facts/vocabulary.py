@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from doctor.facts.acpi import Acpi
 from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
@@ -25,6 +23,10 @@ from doctor.facts.platform import Platform
 from doctor.facts.support import Support
 from doctor.facts.target import TargetFacts
 from doctor.facts.units import Units
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _CMDLINE = {"typos", "useless", "ignored", "text", "known", "words"} | set(PARTS)
 

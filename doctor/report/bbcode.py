@@ -14,12 +14,11 @@ that could be that, or open another, are changed, and a line at the end says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.later import later
 from doctor.report.post import post
 from doctor.report.words import Words
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -35,7 +35,12 @@ def build(
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "passdoctor", "version": version},
-        "subject": {"kind": evidence.kind, "source": evidence.source, "collected_at": evidence.collected_at},
+        "subject": {
+            "kind": evidence.kind,
+            "source": evidence.source,
+            "host": _text(host.hostname),
+            "collected_at": evidence.collected_at,
+        },
         "platform": _platform(host),
         "profile": profile,
         "summary": _summary(diagnosis),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from doctor.collect.catalogue import ask_for
 from doctor.report.visible import visible
 from doctor.report.words import Words
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from doctor.evidence.types import Evidence, Piece, Source
     from doctor.facts.sheet import Row, Sheet

@@ -22,7 +22,9 @@ SHORTEST = 500  # characters: in fewer a limited format cannot say the verdict a
 class Format(NamedTuple):
     """How a format is called, the module whose `render` writes it, and what its file is like.
 
-    `endings` are those of files, `suffix` apart, that ask for it; `limited` whether `render` takes `max_length`.
+    `endings` are those of files, `suffix` apart, that ask for it; `takes` the options that `render` takes. A `plugin`
+    is run by monitoring: on standard output the module's `state` is the exit status, and its `failed` says what went
+    wrong.
     """
 
     name: str
@@ -30,30 +32,38 @@ class Format(NamedTuple):
     binary: bool
     suffix: str
     endings: tuple[str, ...] = ()
-    limited: bool = False
+    takes: tuple[str, ...] = ()
+    plugin: bool = False
 
 
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
-        Format("terminal", "doctor.report.terminal", False, ".txt"),
+        Format("terminal", "doctor.report.terminal", False, ".txt", (), ("width", "colour")),
         Format("html", "doctor.report.html", False, ".html", (".htm",)),
         Format("pdf", "doctor.report.pdf", True, ".pdf"),
         Format("json", "doctor.report.as_json", False, ".json"),
-        Format("markdown", "doctor.report.markdown", False, ".md", (".markdown",), True),
-        Format("bbcode", "doctor.report.bbcode", False, ".bbcode", (), True),
+        Format("markdown", "doctor.report.markdown", False, ".md", (".markdown",), ("max_length",)),
+        Format("bbcode", "doctor.report.bbcode", False, ".bbcode", (), ("max_length",)),
+        Format("junit", "doctor.report.junit", False, ".xml"),
+        Format("sarif", "doctor.report.sarif", False, ".sarif", (".sarif.json",)),
+        Format("oscal", "doctor.report.oscal", False, ".oscal.json"),
+        Format("csv", "doctor.report.table", False, ".csv"),
+        Format("prometheus", "doctor.report.prometheus", False, ".prom"),
+        Format("nagios", "doctor.report.nagios", False, ".nagios", (), ("fail_on",), plugin=True),
     )
 }
 
 
 def format_of(file: str) -> str:
-    """The format that a file's ending asks for; the terminal's if none.
+    """The format that a file's ending asks for, the longest that fits; the terminal's if none.
 
-    >>> format_of("Report.HTM"), format_of("post.md"), format_of("report")
-    ('html', 'markdown', 'terminal')
+    >>> [format_of(name) for name in ("Report.HTM", "post.md", "a.json", "a.oscal.json", "report")]
+    ['html', 'markdown', 'json', 'oscal', 'terminal']
     """
-    ending = "." + file.lower().rpartition(".")[2]
-    return next((form.name for form in FORMATS.values() if ending in (form.suffix, *form.endings)), "terminal")
+    endings = {ending: form.name for form in FORMATS.values() for ending in (form.suffix, *form.endings)}
+    fitting = [ending for ending in endings if file.lower().endswith(ending)]
+    return endings[max(fitting, key=len)] if fitting else "terminal"
 
 
 def checked(name: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -65,8 +75,7 @@ def checked(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """
     if name not in FORMATS:
         raise ValueError(f"no such format: {name}; there are {', '.join(FORMATS)}")
-    takes = ("max_length",) if FORMATS[name].limited else ("width", "colour") if name == "terminal" else ()
-    others = [option for option in options if option not in takes]
+    others = [option for option in options if option not in FORMATS[name].takes]
     if others:
         raise ValueError(f"the format {name} does not take {', '.join(others)}")
     if options.get("max_length", SHORTEST) < SHORTEST:
@@ -74,10 +83,24 @@ def checked(name: str, options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def that_take(option: str) -> str:
+    """The names of the formats that take an option, for people.
+
+    >>> that_take("max_length")
+    'markdown, bbcode'
+    """
+    return ", ".join(form.name for form in FORMATS.values() if option in form.takes)
+
+
 def render(report: Report, name: str, **options: Any) -> str | bytes:
     """Write `report` in the format `name`; bytes if that is binary, else text.
 
     Only the renderer that is asked for is imported: WeasyPrint alone costs more than all the rest.
     """
-    written: str | bytes = import_module(FORMATS[name].module).render(report, **options)
+    written: str | bytes = module_of(name).render(report, **options)
     return written
+
+
+def module_of(name: str) -> Any:
+    """The module that writes the format `name`."""
+    return import_module(FORMATS[name].module)

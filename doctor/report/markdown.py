@@ -10,11 +10,10 @@ or `#1`. Escapes with backslashes would not do: trackers look for mentions and a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.later import later
 from doctor.report.post import Span, post
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -37,10 +37,14 @@ class Tool(TypedDict):
 
 
 class Subject(TypedDict):
-    """What was examined. kind: host, bundle, directory, sosreport, diagnostics or paste."""
+    """What was examined. kind: host, bundle, directory, sosreport, diagnostics or paste.
+
+    host: the host's name, in a redacted bundle what stands for it; None if the evidence does not show it.
+    """
 
     kind: str
     source: str
+    host: str | None
     collected_at: str | None
 
 

@@ -7,7 +7,6 @@ it: a command goes on behind a backslash, and a word wider than the page is left
 from __future__ import annotations
 
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -17,6 +16,7 @@ from doctor.report.commands import wrap_command
 from doctor.report.prose import spans
 from doctor.report.wide import breaks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

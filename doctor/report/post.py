@@ -7,8 +7,6 @@ of a post that is too long leaves whole sentences, and no step without its comma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.record import NamedTuple
 from doctor.report.commands import to_type, to_undo, to_verify, written_out
 from doctor.report.formats import SHORTEST
@@ -27,6 +25,7 @@ from doctor.report.view import (
 )
 from doctor.report.words import Words
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 

@@ -14,13 +14,13 @@ import hashlib
 import json
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from doctor.report.places import template_folder
 from doctor.report.shellwords import spoken
 from doctor.say import say, sentences
 from doctor.treatment.safe import here_lines, quote, words
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from doctor.report.commands import to_type, to_undo, to_verify, written_out
 from doctor.report.page import Page
@@ -24,6 +23,7 @@ from doctor.report.view import (
 )
 from doctor.report.words import Words
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from doctor.report.model import Check, Citation, Device, FileChange, Report
     from doctor.report.view import Cause, Numbered, Question

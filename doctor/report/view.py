@@ -6,13 +6,12 @@ that no renderer has to and none can forget to.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.record import NamedTuple
 from doctor.report.commands import by_hand
 from doctor.report.visible import visible_everywhere
 from doctor.say import say
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

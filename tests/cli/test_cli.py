@@ -231,6 +231,17 @@ def test_a_file_has_no_colours(
     assert "\x1b" not in (tmp_path / "r.txt").read_text("utf-8")
 
 
+def test_what_a_format_needs_is_named(
+    paste: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "doctor.report.page", raising=False)
+    monkeypatch.delitem(sys.modules, "doctor.report.html", raising=False)
+    assert main(["check", paste(READY), "--format", "html"]) == 2
+    said = capsys.readouterr().err
+    assert said == "passdoctor: html needs the Python package jinja2, which is not installed\n"
+
+
 def test_a_format_beats_the_ending(paste: Any, tmp_path: Path) -> None:
     assert main(["check", paste(READY), "--format", "json", "-o", str(tmp_path / "r.html")]) == 0
     assert json.loads((tmp_path / "r.html").read_bytes())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from doctor.cli import _parser, main
+from doctor.report.formats import FORMATS
 
 SHELLS = ("bash", "zsh", "fish")
 # Completes the words after the script's name as bash does when somebody hits the tab key.
@@ -64,7 +65,7 @@ def test_the_shell_takes_it(shell: str, capsys: pytest.CaptureFixture[str], tmp_
         (("",), set(options())),
         (("co",), {"collect", "compare", "completion"}),
         (("check", "--m"), {"--max-length"}),
-        (("check", "--format", ""), {"terminal", "html", "pdf", "json", "markdown", "bbcode"}),
+        (("check", "--format", ""), set(FORMATS)),
         (("check", "paste.txt", "--format", "m"), {"markdown"}),
         (("collect", "--re"), {"--redact"}),
         (("collect", "--redact", ""), {"forum", "none"}),

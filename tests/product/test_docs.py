@@ -66,7 +66,8 @@ PYTHON = [block for block in BLOCKS if block.language == "python"]
 
 def lines(block: Block) -> list[str]:
     """The commands of a block, without prompts and remarks."""
-    found = (line.removeprefix("$ ").partition("  #")[0].strip() for line in block.text.splitlines())
+    whole = block.text.replace("\\\n", "")  # a command may go on in the next line
+    found = (line.removeprefix("$ ").partition("  #")[0].strip() for line in whole.splitlines())
     return [line for line in found if line and not line.startswith("#")]
 
 
@@ -91,7 +92,9 @@ def problem(words: list[str]) -> str:
 
 def pipeline(line: str) -> Iterator[list[str]]:
     """The words of each command of a line."""
-    for part in re.split(r"[|;]|&&", re.sub(r"\d?>+ *\S+", "", line)):
+    # What stands in quotes belongs to a word, whatever the shell would make of it outside.
+    plain = re.sub(r"\d?>+ *\S+", "", re.sub(r"'[^']*'", "QUOTED", line))
+    for part in re.split(r"[|;]|&&", plain):
         yield shlex.split(part, comments=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,8 +17,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from doctor.report.pdf import _INSTALL, _INSTALL_CHINESE
+from doctor.shipped import COMPLETIONS, MANUAL
+
 ROOT = Path(__file__).resolve().parents[2]
-BUILDERS = ("build", "hatchling", "jinja2", "yaml")
+BUILDERS = ("build", "hatchling", "jinja2", "yaml", "shtab")
 DEPENDENCIES = ("jinja2", "markupsafe", "yaml", "rich", "weasyprint")
 ANSWERS = (0, 1, 3)  # exit statuses of a check that did its work
 PASTE = "root@host:~# cat /proc/cmdline\nBOOT_IMAGE=/vmlinuz root=/dev/sda1 ro quiet\n"
@@ -86,6 +90,31 @@ def test_wheel_ships_the_knowledge(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "tools/", "samples/", "rules/"))]
 
 
+def test_wheel_ships_the_manual_and_completions(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        beside = {name.partition(".data/data/")[2]: archive.read(name) for name in archive.namelist()}
+    assert {MANUAL, *COMPLETIONS.values()} <= set(beside)
+    assert all(b"max-length" in beside[place].replace(b"\\-", b"-") for place in (MANUAL, *COMPLETIONS.values()))
+
+
+def test_same_bytes_from_the_source_archive(dist: Path, tmp_path: Path) -> None:
+    """Another folder, other dates and modes, another time zone and seed: a packager gets what we got."""
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path / "in", filter="data")
+    (tree,) = (tmp_path / "in").iterdir()
+    for path in tree.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(path.stat().st_mode & 0o700)
+    other = {"TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "4711", "COLUMNS": "200", "LC_ALL": "zh_CN.UTF-8"}
+    building: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check"]
+    building += ["-o", tmp_path / "out", tree]
+    run(building, tmp_path, (0,), **other)
+    assert {path.name for path in dist.iterdir()} == {path.name for path in (tmp_path / "out").iterdir()}
+    for path in dist.iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes(), path.name
+
+
 def shipped(names: list[str], folder: str) -> set[str]:
     """The files of a folder that the wheel holds, by their place in the checkout."""
     return {name.removeprefix("doctor/data/") for name in names if name.startswith(f"doctor/data/{folder}/")}
@@ -107,6 +136,8 @@ def test_source_archive_is_whole(dist: Path) -> None:
         "Makefile",
         "constraints.txt",
         "tools/setup.sh",
+        "Containerfile",
+        "tests/report/schemas/sarif-2.1.0.json",
     } <= names
     assert "tests/product/test_wheel.py" in names
 
@@ -135,3 +166,61 @@ def test_html_finds_its_templates_in_the_wheel(installed: Path, tmp_path: Path) 
         ANSWERS,
     )
     assert "<html" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_container_holds_what_a_pdf_needs() -> None:
+    text = (ROOT / "Containerfile").read_text("utf-8")
+    wanted = f"{_INSTALL['debian']} {_INSTALL_CHINESE['debian']}".replace("apt-get install", "").split()
+    assert set(wanted) <= set(text.split())
+
+
+@pytest.fixture(scope="module")
+def packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The Debian packages of the wheel, by name."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg-deb is not installed")
+    out = tmp_path_factory.mktemp("deb")
+    run([sys.executable, ROOT / "tools" / "deb.py", wheel, out], out)
+    return {path.name.partition("_")[0]: path for path in out.iterdir()}
+
+
+def field(package: Path, name: str) -> str:
+    """A field of a package's control file."""
+    return run(["dpkg-deb", "-f", package, name], package.parent).stdout.strip()
+
+
+def test_debian_collector_depends_on_python_alone(packages: dict[str, Path], tmp_path: Path) -> None:
+    assert field(packages["passdoctor-collect"], "Depends") == "python3:any (>= 3.7)"
+    run(["dpkg-deb", "-x", packages["passdoctor-collect"], tmp_path], tmp_path)
+    library = tmp_path / "usr/share/passdoctor"
+    script = (tmp_path / "usr/bin/passdoctor-collect").read_text("utf-8").replace("/usr/share/passdoctor", str(library))
+    done = run([sys.executable, "-I", "-S", "-c", script.partition("\n")[2], "--list"], tmp_path)
+    assert "proc/cmdline" in done.stdout
+
+
+def test_debian_packages_share_no_file(packages: dict[str, Path], tmp_path: Path) -> None:
+    found: dict[str, set[str]] = {}
+    for name, package in packages.items():
+        run(["dpkg-deb", "-x", package, tmp_path / name], tmp_path)
+        files = [path for path in (tmp_path / name).rglob("*") if path.is_file()]
+        found[name] = {path.relative_to(tmp_path / name).as_posix() for path in files}
+    assert set(found) == {"passdoctor", "passdoctor-collect"}
+    assert not found["passdoctor"] & found["passdoctor-collect"]
+    assert {
+        "usr/bin/passdoctor",
+        "usr/share/man/man1/passdoctor.1.gz",
+        "usr/share/bash-completion/completions/passdoctor",
+        "usr/share/zsh/vendor-completions/_passdoctor",
+        "usr/share/fish/vendor_completions.d/passdoctor.fish",
+        "usr/share/passdoctor/doctor/data/rules.json",
+        "usr/share/doc/passdoctor/copyright",
+    } <= found["passdoctor"]
+    assert field(packages["passdoctor"], "Depends").startswith("passdoctor-collect (= ")
+
+
+def test_debian_packages_are_the_same_bytes_again(packages: dict[str, Path], wheel: Path, tmp_path: Path) -> None:
+    (tmp_path / wheel.name).write_bytes(wheel.read_bytes())
+    argv: list[str | Path] = [sys.executable, ROOT / "tools" / "deb.py", tmp_path / wheel.name, tmp_path / "out"]
+    run(argv, tmp_path, (0,), TZ="Pacific/Kiritimati", PYTHONHASHSEED="4711", COLUMNS="200")
+    for package in packages.values():
+        assert package.read_bytes() == (tmp_path / "out" / package.name).read_bytes(), package.name

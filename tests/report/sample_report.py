@@ -294,7 +294,7 @@ def sample_report() -> Report:
     return {
         "schema_version": "1.0",
         "tool": {"name": "passdoctor", "version": "0.1.0"},
-        "subject": {"kind": "paste", "source": PASTE, "collected_at": "2025-05-01T12:00:00Z"},
+        "subject": {"kind": "paste", "source": PASTE, "host": "pve1.example", "collected_at": "2025-05-01T12:00:00Z"},
         "platform": {
             "distribution": "Proxmox VE 8.2",
             "hypervisor": "proxmox",

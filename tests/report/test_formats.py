@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from doctor.report import places
-from doctor.report.formats import FORMATS, render
+from doctor.report.formats import FORMATS, Format, format_of, module_of, render
 from doctor.report.words import ENGLISH
 
 from .sample_report import sample_report
@@ -37,15 +39,26 @@ def test_json_needs_no_other_renderer() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_formats_know_what_they_write() -> None:
-    assert {name: (form.binary, form.suffix) for name, form in FORMATS.items()} == {
-        "terminal": (False, ".txt"),
-        "html": (False, ".html"),
-        "pdf": (True, ".pdf"),
-        "json": (False, ".json"),
-        "markdown": (False, ".md"),
-        "bbcode": (False, ".bbcode"),
-    }
+@pytest.mark.parametrize("form", FORMATS.values(), ids=lambda form: form.name)
+def test_a_format_is_what_its_line_says(form: Format) -> None:
+    if form.binary and not find_spec("weasyprint"):
+        pytest.skip("WeasyPrint is not installed")
+    taken = inspect.signature(module_of(form.name).render).parameters
+    assert set(form.takes) <= set(taken) & {"max_length", "fail_on", "width", "colour", "paper"}
+    assert form.plugin == hasattr(module_of(form.name), "state")
+    assert format_of(f"report{form.suffix}") == form.name
+    assert all(format_of(f"report{ending}".upper()) == form.name for ending in form.endings)
+
+
+def test_every_format_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \| `\.", text, re.MULTILINE))
+    assert named == set(FORMATS)
+
+
+def test_no_two_formats_share_an_ending() -> None:
+    endings = [ending for form in FORMATS.values() for ending in (form.suffix, *form.endings)]
+    assert len(endings) == len(set(endings))
 
 
 def test_an_unknown_format_is_a_key_error() -> None:

@@ -10,11 +10,10 @@ PVE/Report.pm.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence import sections
 from doctor.evidence.kind import Kind
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -11,12 +11,11 @@ and bin/supportconfig.rc (`log_cmd`, `conf_files`, `log_files`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from doctor.evidence import sections
 from doctor.evidence.kind import Found, Kind, Row
 from doctor.evidence.types import Piece
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
