@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +118,20 @@ def build(out: Path) -> int:
     """Builds the site into `out`, which is emptied first; the exit status of mkdocs."""
     source = out.with_name(out.name + "-source")
     shutil.rmtree(source, ignore_errors=True)
-    settings = source / "mkdocs.yml"
-    pages = source / "pages"
-    checks = gather(pages)
-    _write(settings, yaml.safe_dump(configured(pages, out, checks), allow_unicode=True))
-    environment: Mapping[str, str] = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--config-file", str(settings)]
-    return subprocess.run(command, env=environment).returncode
+    checks = gather(source / "pages")
+    return rendered(configured(source / "pages", out, checks), source / "mkdocs.yml")
+
+
+def rendered(settings: dict[str, Any], path: Path) -> int:
+    """Runs mkdocs with these settings, which are written to `path`; passes on what it warns of, and its exit status."""
+    _write(path, yaml.safe_dump(settings, allow_unicode=True))
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    # Not --quiet: it counts no warnings then, and --strict has nothing to be strict about.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    told = [line for line in done.stderr.splitlines() if line and not line.startswith("INFO ")]
+    sys.stderr.write("".join(f"{line}\n" for line in told))
+    return done.returncode
 
 
 def main() -> int:

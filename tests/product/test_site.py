@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -9,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -24,7 +24,7 @@ LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video
 # What <link> may say that makes no browser load anything.
 TOLD = {"canonical", "next", "prev", "edit", "license"}
 
-pytestmark = pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs is not installed")
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="mkdocs is not installed")
 
 
 class Read(NamedTuple):
@@ -146,6 +146,35 @@ def test_every_link_leads_somewhere(site: Path, pages: dict[Path, Read]) -> None
 def test_a_link_that_leads_nowhere_is_found(site: Path) -> None:
     made = {site / "index.html": Read(["nowhere.html", "#nowhere", "index.html#there"], [], {"there"}, "")}
     assert len(list(broken(made, site.resolve()))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ("# A\n\n[a](#a)\n", "", ""),
+        ("# A\n\n[b](b.md)\n", "", "b.md"),
+        ("# A\n\n[b](#b)\n", "", "#b"),
+        ("# A\n", "# B\n", "more.md"),
+    ],
+    ids=["sound", "no such page", "no such place", "not in the table of contents"],
+)
+def test_a_warning_fails_the_build(
+    text: str, more: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    spec = importlib.util.spec_from_file_location("website", ROOT / "tools" / "website.py")
+    assert spec and spec.loader
+    website = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(website)
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "index.md").write_text(text)
+    if more:
+        (tmp_path / "pages" / "more.md").write_text(more)
+    settings = {**website.configured(tmp_path / "pages", tmp_path / "out", []), "nav": ["index.md"]}
+    settings |= {"extra": {}, "extra_css": [], "plugins": ["search"]}
+    status = website.rendered(settings, tmp_path / "mkdocs.yml")
+    told = capsys.readouterr().err
+    assert (status != 0, said in told, bool(told)) == (bool(said), True, bool(said))
 
 
 def test_search_needs_no_server(site: Path) -> None:
