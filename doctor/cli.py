@@ -239,7 +239,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
 
 def _check(options: argparse.Namespace) -> int:
     """`passdoctor check`."""
-    from doctor.deliver import deliver, wanted
+    from doctor.deliver import DRAWN, deliver, wanted
     from doctor.examine import examine
 
     outputs = wanted(options)
@@ -248,7 +248,8 @@ def _check(options: argparse.Namespace) -> int:
     progress = Progress()
     try:
         progress.say(f"examining {options.input or 'this host'}")
-        report = examine(options.input, progress=progress.say, terms=_terms(options))
+        terms = _terms(options)._replace(tree=any(form in DRAWN for form, _ in outputs))
+        report = examine(options.input, progress=progress.say, terms=terms)
         failed: list[str] = []
         # What goes to files first: standard output is written to when the progress line is gone.
         for form, file in sorted(outputs, key=lambda output: output[1] in (None, "-")):
@@ -269,7 +270,8 @@ def _terms(options: argparse.Namespace) -> Terms:
     from doctor.knowledge.store import choose_language
 
     language = choose_language(options.lang, os.environ)
-    return Terms(tuple(options.device), options.rules, options.profile, options.waivers, language=language)
+    given = (tuple(options.device), options.rules, options.profile, options.waivers)
+    return Terms(*given, language=language, tree=False)
 
 
 def _plan(options: argparse.Namespace) -> int:

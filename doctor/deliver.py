@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from doctor.report.model import Report
 
+DRAWN = frozenset(form.name for form in FORMATS.values() if form.drawn)
 QUIET = "quiet"  # no format of its own: the verdict in one line
 
 

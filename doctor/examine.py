@@ -24,6 +24,7 @@ class Terms(NamedTuple):
     language: one of `doctor.knowledge.store.languages`; "": English. Reports are written in the one that was last
     examined in.
     optional: whether the plan holds steps that passthrough does not need.
+    tree: whether the report says where among the bridges each device is.
     """
 
     devices: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Terms(NamedTuple):
     today: str = ""
     language: str = ""
     optional: bool = True
+    tree: bool = True
 
 
 def examine(
@@ -81,7 +83,8 @@ def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | N
     remedies = [[] if id(found) in explained else remedies_for(found, host, platforms) for found in diagnosis.findings]
     plan = make_plan(own, diagnosis.causes, host, platforms, terms.optional)
     diagnosis = diagnosis._replace(notes=(*notes(profile, knowledge["rules"]), *diagnosis.notes))
-    return host, build(host, diagnosis, remedies, plan, harmless(host.log), __version__, profile["id"])
+    lines, rules = harmless(host.log), knowledge.get("hash")
+    return host, build(host, diagnosis, remedies, plan, lines, __version__, profile["id"], rules, terms.tree)
 
 
 def plan(name: str | None, terms: Terms, form: str, progress: Callable[[str], None] | None = None, **how: bool) -> str:

@@ -88,7 +88,7 @@ def load(extra: str | None = None, language: str = "") -> dict[str, Any]:
         return known
     from pathlib import Path
 
-    from doctor.knowledge.compile import KnowledgeError, compile_rules
+    from doctor.knowledge.compile import KnowledgeError, compile_rules, digest
     from doctor.knowledge.profiles import compile_profiles
 
     path = Path(extra)
@@ -96,7 +96,8 @@ def load(extra: str | None = None, language: str = "") -> dict[str, Any]:
         raise KnowledgeError(f"{extra}: no such file or folder of rules")
     own = {rule["id"]: rule for rule in compile_rules(path)}
     rules = [own.pop(rule["id"], rule) for rule in known["rules"]] + list(own.values())
-    return {**known, "rules": rules, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
+    judged = {"hash": f"{known['hash']}+{digest(path)}", "rules": rules}
+    return {**known, **judged, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
 
 
 def _base(language: str) -> dict[str, Any]:

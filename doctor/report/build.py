@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from doctor.evidence.types import Source
     from doctor.facts.fact import Fact
     from doctor.facts.host import Host
-    from doctor.report.model import Cause, Check, Citation, Device, Plan, Platform, Remedy, Report, Summary, Wanted
+    from doctor.report.model import (
+        Cause,
+        Check,
+        Citation,
+        Device,
+        Merge,
+        Plan,
+        Platform,
+        Remedy,
+        Report,
+        Summary,
+        Wanted,
+    )
 
 SCHEMA_VERSION = "1.0"
 _STATUSES = ("pass", "fail", "unknown", "not-applicable", "waived")
@@ -27,13 +39,18 @@ def build(
     harmless: list[tuple[Source, str]],
     version: str,
     profile: str = "passthrough",
+    rules: str | None = None,
+    tree: bool = True,
 ) -> Report:
-    """The report. `remedies` are those of `diagnosis.findings`, in the same order."""
+    """The report. `remedies` are those of `diagnosis.findings`, in the same order.
+
+    `rules` is a hash of what judged. `tree`: with each device's place among the bridges, which takes time to read.
+    """
     evidence = host.evidence
     checks = [_check(found, steps) for found, steps in zip(diagnosis.findings, remedies, strict=True)]
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "passdoctor", "version": version},
+        "tool": {"name": "passdoctor", "version": version, "rules": rules},
         "subject": {"kind": evidence.kind, "source": evidence.source, "collected_at": evidence.collected_at},
         "platform": _platform(host),
         "profile": profile,
@@ -50,7 +67,7 @@ def build(
             for c in host.contradictions()
         ],
         "plan": plan,
-        "devices": _devices(host, diagnosis),
+        "devices": _devices(host, diagnosis, tree),
         "notes": list(diagnosis.notes),
     }
 
@@ -158,7 +175,7 @@ def headline(diagnosis: Diagnosis) -> str:
     return say("{about}: {first}", about=about, first=start + first[1:]) if first else about
 
 
-def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
+def _devices(host: Host, diagnosis: Diagnosis, tree: bool) -> list[Device]:
     wanted = {target.address for target in diagnosis.targets}
     rows: list[Device] = []
     for row in diagnosis.rows:
@@ -181,4 +198,16 @@ def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
                 "because": row.because,
             }
         )
+        if tree:
+            bridges, whole = host.pci.topology.above(row.address)
+            rows[-1]["bridges"] = bridges[::-1] if whole else None
+            if row.address in wanted and members:
+                rows[-1]["merged_by"] = _merge(device.merged_by)
     return rows
+
+
+def _merge(fact: Fact) -> Merge | None:
+    """Why a device shares its group; None where that is not known."""
+    if not fact.known or fact.value is None:
+        return None
+    return {"reason": fact.value.lookup("reason"), "address": fact.value.address}

@@ -20,7 +20,8 @@ SHORTEST = 500  # characters: in fewer a limited format cannot say the verdict a
 class Format(NamedTuple):
     """How a format is called, the module whose `render` writes it, and what its file is like.
 
-    `endings` are those of files, `suffix` apart, that ask for it; `limited` whether `render` takes `max_length`.
+    `endings` are those of files, `suffix` apart, that ask for it; `limited` whether `render` takes `max_length`;
+    `drawn` whether it shows the devices as a tree.
     """
 
     name: str
@@ -29,14 +30,15 @@ class Format(NamedTuple):
     suffix: str
     endings: tuple[str, ...] = ()
     limited: bool = False
+    drawn: bool = False
 
 
 FORMATS: dict[str, Format] = {
     form.name: form
     for form in (
         Format("terminal", "doctor.report.terminal", False, ".txt"),
-        Format("html", "doctor.report.html", False, ".html", (".htm",)),
-        Format("pdf", "doctor.report.pdf", True, ".pdf"),
+        Format("html", "doctor.report.html", False, ".html", (".htm",), drawn=True),
+        Format("pdf", "doctor.report.pdf", True, ".pdf", drawn=True),
         Format("json", "doctor.report.as_json", False, ".json"),
         Format("markdown", "doctor.report.markdown", False, ".md", (".markdown",), True),
         Format("bbcode", "doctor.report.bbcode", False, ".bbcode", (), True),
