@@ -256,7 +256,7 @@ def _check(options: argparse.Namespace) -> int:
             progress.say(f"writing {form}")
             if file in (None, "-"):
                 progress.end()
-            failed += filter(None, [deliver(report, form, file, options.max_length)])
+            failed += filter(None, [deliver(report, form, file, options.max_length, options.paper)])
     finally:
         progress.end()
     for problem in failed:

@@ -53,6 +53,7 @@ def output_options(parser: ArgumentParser) -> None:
         metavar="N",
         help="markdown, bbcode: at most N characters; what matters least is left out",
     )
+    parser.add_argument("--paper", choices=("a4", "letter"), help="pdf: the size of its pages (default: a4)")
     parser.add_argument("--quiet", "-q", action="store_true", help="the verdict in one line")
 
 
@@ -74,10 +75,15 @@ def wanted(options: Namespace) -> list[tuple[str, str | None]] | None:
     if options.max_length and not any(form != QUIET and FORMATS[form].limited for form, _ in outputs):
         complain("--max-length is for the formats markdown and bbcode")
         return None
+    if options.paper and not any(form != QUIET and FORMATS[form].paged for form, _ in outputs):
+        complain("--paper is for the format pdf")
+        return None
     return outputs
 
 
-def deliver(report: Report, form: str, file: str | None, max_length: int | None = None) -> str | None:
+def deliver(
+    report: Report, form: str, file: str | None, max_length: int | None = None, paper: str | None = None
+) -> str | None:
     """Renders one format to its file or to standard output; what went wrong, in one line, or None."""
     if form == QUIET:
         from doctor.report.sayings import one_line
@@ -88,6 +94,8 @@ def deliver(report: Report, form: str, file: str | None, max_length: int | None 
 
         return say("{form} is not for a terminal; name a file with -o", form=form)
     how: dict[str, object] = {"max_length": max_length} if FORMATS[form].limited else {}
+    if FORMATS[form].paged and paper:
+        how = {"paper": paper}
     if form == "terminal" and file not in (None, "-"):
         how = {"colour": False}  # whatever standard output is, a file is none
     try:

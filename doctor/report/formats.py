@@ -21,7 +21,7 @@ class Format(NamedTuple):
     """How a format is called, the module whose `render` writes it, and what its file is like.
 
     `endings` are those of files, `suffix` apart, that ask for it; `limited` whether `render` takes `max_length`;
-    `drawn` whether it shows the devices as a tree.
+    `drawn` whether it shows the devices as a tree; `paged` whether `render` takes `paper`.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Format(NamedTuple):
     endings: tuple[str, ...] = ()
     limited: bool = False
     drawn: bool = False
+    paged: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -38,7 +39,7 @@ FORMATS: dict[str, Format] = {
     for form in (
         Format("terminal", "doctor.report.terminal", False, ".txt"),
         Format("html", "doctor.report.html", False, ".html", (".htm",), drawn=True),
-        Format("pdf", "doctor.report.pdf", True, ".pdf", drawn=True),
+        Format("pdf", "doctor.report.pdf", True, ".pdf", drawn=True, paged=True),
         Format("json", "doctor.report.as_json", False, ".json"),
         Format("markdown", "doctor.report.markdown", False, ".md", (".markdown",), True),
         Format("bbcode", "doctor.report.bbcode", False, ".bbcode", (), True),

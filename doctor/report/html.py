@@ -10,8 +10,8 @@ from markupsafe import Markup, escape
 
 from doctor.report import commands
 from doctor.report import view as arrangement
-from doctor.report.places import template_folder
 from doctor.report.drawings import chain, timeline, tree
+from doctor.report.places import template_folder
 from doctor.report.prose import as_names
 from doctor.report.sayings import edit_of, explained
 from doctor.report.templates import environment

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from doctor.record import NamedTuple
-from doctor.report.drawings.svg import WIDTH, circle, path, picture, rectangle, words, wrapped
+from doctor.report.drawings.svg import circle, path, picture, rectangle, words, wrapped
 
 if TYPE_CHECKING:
     from markupsafe import Markup

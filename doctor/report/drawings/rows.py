@@ -29,7 +29,7 @@ class Row(NamedTuple):
     """A line of the drawing.
 
     kind: `bus`, whose number is `name`; `nowhere`, above devices whose place is not known; `device`; `folded`, for
-    `count` devices in `groups` groups below the row above, or `elsewhere` for those on other buses. mark: what a
+    so many devices in `groups` groups below the row above, or `elsewhere` for those on other buses. mark: what a
     device is to the targets. merges: why a group ends at this bridge, in words.
     """
 
@@ -39,7 +39,7 @@ class Row(NamedTuple):
     device: Device | None = None
     mark: str = ""
     merges: str = ""
-    count: int = 0
+    folded: int = 0
     groups: int = 0
 
     @property
@@ -152,4 +152,4 @@ def _merges(targets: Iterable[Device]) -> dict[str, str]:
 
 def _folded(kind: str, depth: int, hidden: list[Device]) -> Row:
     groups = {device["group"] for device in hidden} - {None}
-    return Row(kind, depth, count=len(hidden), groups=len(groups))
+    return Row(kind, depth, folded=len(hidden), groups=len(groups))

@@ -99,7 +99,7 @@ def _head(row: Row, said: Words) -> str:
     if row.kind == r.NOWHERE:
         return said("tree-nowhere")
     grouped = said("tree-in-groups", count=row.groups) if row.groups else ""
-    return said("tree-elsewhere" if row.kind == r.ELSEWHERE else "tree-more", count=row.count, grouped=grouped)
+    return said("tree-elsewhere" if row.kind == r.ELSEWHERE else "tree-more", count=row.folded, grouped=grouped)
 
 
 def _tints(found: list[Row]) -> dict[int, str]:
