@@ -1,5 +1,5 @@
-"""Puts the knowledge into the wheel: its sources, the templates, and the rules compiled to one JSON file
-a language.
+"""Puts the knowledge into the wheel: its sources, the templates and the code made of them, and the rules compiled
+to one JSON file a language.
 
 An editable installation gets none of it: it reads the checkout, and a copy beside it would grow old.
 """
@@ -33,6 +33,9 @@ class KnowledgeHook(BuildHookInterface[BuilderConfig]):
             target = Path(self._compiled.name) / (f"rules.{language}.json" if language else "rules.json")
             self._compile(target, language)
             included[str(target)] = f"doctor/data/{target.name}"
+        code = Path(self._compiled.name) / "templates"
+        self._own("doctor.report.templates").compile_into(code)
+        included[str(code)] = "doctor/data/templates"
         build_data["force_include"].update(included)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
@@ -41,19 +44,23 @@ class KnowledgeHook(BuildHookInterface[BuilderConfig]):
             self._compiled.cleanup()
 
     def _compile(self, target: Path, language: str) -> None:
-        sys.path.insert(0, self.root)
-        try:
-            compiler = import_module("doctor.knowledge.compile")
-        except ImportError as error:
-            self._stop(f"the compiler of the rules cannot be imported: {error}")
-        finally:
-            sys.path.remove(self.root)
+        compiler = self._own("doctor.knowledge.compile")
         try:
             compiler.write(Path(self.root) / "rules", target, language)
         except compiler.KnowledgeError as error:
             self._stop(f"the rules are wrong: {error}")
         if not target.is_file():
             self._stop("doctor.knowledge.compile.write wrote no file")
+
+    def _own(self, name: str) -> Any:
+        """A module of the project that is being built."""
+        sys.path.insert(0, self.root)
+        try:
+            return import_module(name)
+        except ImportError as error:
+            self._stop(f"{name} cannot be imported: {error}")
+        finally:
+            sys.path.remove(self.root)
 
     def _stop(self, why: str) -> None:
         self.app.abort(f"passdoctor: no wheel can be built: {why}")

@@ -61,6 +61,7 @@ def render(report: Report, paper: str = "a4") -> bytes:
         raise PangoMissing(
             f"a PDF in Chinese needs a font with its characters, and none is installed; install one with: {command}"
         )
+    gc.collect()  # what the examination leaves behind is room for what comes now, the largest part by far
     with _no_collection():
         return _render(report, paper)
 

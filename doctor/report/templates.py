@@ -56,7 +56,7 @@ def compile_into(target: Path, folder: Path | None = None) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for path in sorted((folder or template_folder()).glob("*.j2")):
         source = path.read_text("utf-8")
-        code = made.compile(source, path.name, path.name, raw=True)
+        code = made.compile(source, path.name, path.name, raw=True, defer_init=True)
         (target / f"{_module(path.name)}.py").write_text(f'MADE_OF = "{_mark(source)}"\n{code}', "utf-8")
 
 

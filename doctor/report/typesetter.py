@@ -1,7 +1,7 @@
 """Loads WeasyPrint, without what it never needs for a report.
 
-Half of the time of its import goes into fontTools' subsetter, which HarfBuzz stands in for, and colour profiles, of
-which a report has none: they are loaded if they are called. And where it looks for its libraries, it tries names that
+Half of the time of its import goes into fontTools, which is for fonts that HarfBuzz does not subset, and into Pillow,
+for photographs, of which a report has none: they are loaded if they are called. And where it looks for its libraries, it tries names that
 Linux does not use; for each of them cffi would start ldconfig and a compiler.
 """
 
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 # What WeasyPrint calls of each module; another release may use it otherwise, and then gets the module itself.
 _LATER = {
     "fontTools.subset": ("Options", "Subsetter"),
+    "fontTools.ttLib": ("TTFont",),
+    "fontTools.ttLib.ttFont": (),
+    "fontTools.ttLib.woff2": (),
     "fontTools.varLib.instancer": ("instantiateVariableFont",),
     "PIL.ImageCms": ("ImageCmsProfile",),
+    "PIL.EpsImagePlugin": (),
+    "PIL.Image": (),
+    "PIL.ImageFile": (),
+    "PIL.ImageOps": (),
 }
 
 
@@ -30,8 +37,10 @@ class _Later(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         module = self.__name__
-        if name.startswith("__"):
+        if name.startswith("__") or f"{module}.{name}" in _LATER:
             raise AttributeError(name)
+        if name == "TTLibError":  # caught where a font cannot be read; its own class would need the module
+            return Exception
         if name not in _LATER[module]:
             return getattr(_real(module), name)
 

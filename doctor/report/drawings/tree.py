@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _HIGH, _NOTE, _TOP, _LEGEND = 22.0, 16.0, 6.0, 30.0
 _STEP, _LEFT, _DEEPEST = 18.0, 12.0, 12
+_COMPANY = (" Corporation ", ", Inc. ", " Inc. ", " Co., Ltd. ", " Co Ltd ", " Limited ")
 _LABEL = 78.0  # the room at the right for the name of a group
 
 
@@ -163,11 +164,22 @@ def _row(placed: Placed, said: Words, address: str) -> list[Markup]:
         right, pill = _pill(right, y, said(row.mark), row.mark == r.TARGET)
         parts += pill
     start += width_of(address, 11.5, mono=True) + 8
-    name = clipped(device["name"] or device["ids"] or "", right - start - 6)
+    name = clipped(brief(device["name"] or device["ids"] or ""), right - start - 6)
     parts.append(words(start, y + 4, name, "ink" if row.mark else "soft"))
     if row.merges:
         parts += _pointer(placed, said("tree-merges", group=row.group, reason=row.merges))
     return parts
+
+
+def brief(name: str) -> str:
+    """A device's name without the words that say what kind of company made it.
+
+    >>> brief("Intel Corporation Ethernet"), brief("Advanced Micro Devices, Inc. [AMD] Device")
+    ('Intel Ethernet', 'Advanced Micro Devices [AMD] Device')
+    """
+    for word in _COMPANY:
+        name = name.replace(word, " ", 1)
+    return name
 
 
 def _sign(mark: str, x: float, y: float) -> Markup:
