@@ -72,7 +72,19 @@ def test_every_word_is_there_and_used() -> None:
     used = "\n".join(text for text in texts if "ENGLISH = {" not in text)
     asked = set(re.findall(r"""\b(?:words|said)\(\s*["']([a-z_-]+)["'](?! [~+])""", used))
     assert asked <= set(ENGLISH)
-    built = ("kind-", "count-", "layer-", "chain-", "do-", "ready", "not-ready", "undetermined", "blocker", "risk", "advice")
+    built = (
+        "kind-",
+        "count-",
+        "layer-",
+        "chain-",
+        "do-",
+        "ready",
+        "not-ready",
+        "undetermined",
+        "blocker",
+        "risk",
+        "advice",
+    )
     plain = {"distribution", "kernel", "bootloader", "cpu_vendor", "board"}
     spare = {key for key in ENGLISH if not re.search(f"[\"']{key}[\"']", used)}
     assert {key for key in spare if not key.startswith(built)} <= plain

@@ -60,6 +60,7 @@ class _Tree:
         self.below: dict[str, list[Device]] = {}
         for device in self.devices.values():
             self.below.setdefault(self._above(device), []).append(device)
+        self._untangle()
         self.shown = self._shown(view)
         self.merges = _merges(view.targets)
 
@@ -70,6 +71,18 @@ class _Tree:
             return _NOWHERE
         listed = [bridge for bridge in bridges if bridge in self.devices and bridge != device["address"]]
         return listed[-1] if listed else (bridges[0] if bridges else device["address"]).rpartition(":")[0]
+
+    def _untangle(self) -> None:
+        """What hangs from itself, which only a made-up report says, hangs from nothing."""
+        reached = {device["address"] for root in self._roots() for device in self._all_under(root)}
+        lost = [name for name in self.devices if name not in reached]
+        for name in lost:
+            self.below.pop(name, None)
+        if lost:
+            self.below.setdefault(_NOWHERE, []).extend(self.devices[name] for name in lost)
+
+    def _roots(self) -> list[str]:
+        return [key for key in self.below if key not in self.devices]
 
     def _shown(self, view: View) -> set[str]:
         if len(self.devices) <= ALL:
@@ -85,7 +98,7 @@ class _Tree:
         return shown
 
     def rows(self) -> list[Row]:
-        roots = sorted(key for key in self.below if key not in self.devices and key != _NOWHERE)
+        roots = sorted(key for key in self._roots() if key != _NOWHERE)
         found: list[Row] = []
         hidden: list[Device] = []
         for root in roots:

@@ -183,12 +183,14 @@ def brief(name: str) -> str:
 
 
 def _sign(mark: str, x: float, y: float) -> Markup:
-    """A sign of its own for each kind: full and hollow diamonds, a square, a ring."""
+    """A sign of its own for each kind: full and hollow diamonds, a triangle, a square, a ring."""
     diamond = f"M{x:.1f} {y - 6:.1f}l6 6l-6 6l-6 -6z"
     if mark == r.TARGET:
         return path(diamond, "accent", "accent")
-    if mark in (r.COMPANION, r.NEIGHBOUR):
-        return path(diamond, "accent" if mark == r.COMPANION else "bad", "paper", 1.6)
+    if mark == r.COMPANION:
+        return path(diamond, "accent", "paper", 1.6)
+    if mark == r.NEIGHBOUR:
+        return path(f"M{x:.1f} {y - 5.5:.1f}l6 10.5h-12z", "bad", "paper", 1.6)
     if mark == r.BRIDGE:
         return rectangle(x - 4, y - 4, 8, 8, "paper", "soft", 1, 1.3)
     return circle(x, y, 4, "paper", "soft", 1.3)
