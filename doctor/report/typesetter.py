@@ -1,8 +1,8 @@
 """Loads WeasyPrint, without what it never needs for a report.
 
 Half of the time of its import goes into fontTools, which is for fonts that HarfBuzz does not subset, and into Pillow,
-for photographs, of which a report has none: they are loaded if they are called. And where it looks for its libraries, it tries names that
-Linux does not use; for each of them cffi would start ldconfig and a compiler.
+for photographs, of which a report has none: they are loaded if they are called. And where it looks for its libraries,
+it tries names that Linux does not use; for each of them cffi would start ldconfig and a compiler.
 """
 
 from __future__ import annotations

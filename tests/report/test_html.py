@@ -8,13 +8,16 @@ from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 from syrupy.assertion import SnapshotAssertion
 
+from doctor.examine import examine
 from doctor.report.html import render
 
 from .sample_report import check, device, healthy_report, sample_report
 
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 LOADING = {"src", "srcset", "data", "poster", "background", "action", "formaction", "manifest", "ping"}
 EMPTY = {"meta", "br", "img", "link", "hr", "input"}
 
@@ -124,6 +127,13 @@ def test_a_big_host_stays_small() -> None:
     report = sample_report()
     report["devices"] += [device(f"0000:{bus:02x}:00.0", "Ethernet", "0200", "ice") for bus in range(16, 256)]
     assert len(render(report)) < 300_000
+
+
+def test_the_page_of_an_ordinary_host_stays_below_its_limit() -> None:
+    """One with 181 devices even."""
+    report = examine(str(SAMPLES / "xeon-two-socket.tar.gz"))
+    assert len(report["devices"]) > 150
+    assert len(render(report).encode()) < 300_000
 
 
 def test_html_snapshot(snapshot: SnapshotAssertion) -> None:

@@ -1,0 +1,57 @@
+"""Code that was made of a template beforehand says the same as the template, and gives way to a newer one."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from doctor.report import templates
+from doctor.report.html import render
+from doctor.report.places import template_folder
+
+from .sample_report import sample_report
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of code, which is found in the place of the one in the package."""
+    templates.compile_into(tmp_path / "made_beforehand")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(templates, "_CODE", "made_beforehand")
+    for name in [each for each in sys.modules if each.startswith("made_beforehand")]:
+        del sys.modules[name]
+    return tmp_path / "made_beforehand"
+
+
+def test_the_same_page_comes_of_it(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def watch(name: str) -> ModuleType:
+        asked.append(name)
+        return import_module(name)
+
+    monkeypatch.setattr(templates, "import_module", watch)
+    page = render(sample_report())
+    assert asked == ["made_beforehand.report_html_j2", "made_beforehand.parts_html_j2"]
+    monkeypatch.setattr(templates, "_CODE", "nothing_of_that_name")
+    assert render(sample_report()) == page
+
+
+def test_code_of_another_template_is_not_used(code: Path, tmp_path: Path) -> None:
+    shutil.copytree(template_folder(), tmp_path / "templates")
+    newer = tmp_path / "templates" / "parts.html.j2"
+    newer.write_text(newer.read_text("utf-8") + "{# newer #}\n", "utf-8")
+    source = newer.read_text("utf-8")
+    assert templates._code("parts.html.j2", source) is None
+    assert templates._code("parts.html.j2", (template_folder() / "parts.html.j2").read_text("utf-8")) is not None
+
+
+def test_code_of_another_jinja_is_not_used(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (template_folder() / "parts.html.j2").read_text("utf-8")
+    monkeypatch.setattr("jinja2.__version__", "0.0")
+    assert templates._code("parts.html.j2", source) is None
