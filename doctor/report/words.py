@@ -138,7 +138,7 @@ ENGLISH = {
     "companion": "companion",
     "neighbour": "neighbour",
     "bridge": "bridge",
-    "chain": "The layers of the IOMMU, which passthrough needs all of",
+    "chain": "The layers of the IOMMU; passthrough needs all three",
     "layer-firmware-iommu-table": "1 Firmware table",
     "layer-firmware-iommu-table-does": "names the IOMMU ({table})",
     "layer-iommu-active": "2 DMA remapping",

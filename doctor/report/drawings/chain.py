@@ -64,7 +64,7 @@ def draw(view: View, said: Words, spoken: bool = True) -> Markup | None:
 def layers(view: View, said: Words) -> list[Layer]:
     """The layers as the report judged them."""
     checks = {check["id"]: check for check in view.report["checks"] if check["device"] is None}
-    table = _TABLES.get(view.report["platform"]["cpu_vendor"] or "", "ACPI DMAR / IVRS")
+    table = _TABLES.get(view.report["platform"]["cpu_vendor"] or "", "DMAR / IVRS")
     found: list[Layer] = []
     roots: list[str] = []
     for key in LAYERS:

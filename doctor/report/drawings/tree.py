@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HIGH, _NOTE, _TOP, _LEGEND = 22.0, 16.0, 6.0, 30.0
 _STEP, _LEFT, _DEEPEST = 18.0, 12.0, 12
 _COMPANY = (" Corporation ", ", Inc. ", " Inc. ", " Co., Ltd. ", " Co Ltd ", " Limited ")
-_LABEL = 78.0  # the room at the right for the name of a group
+_LABEL = 96.0  # the room at the right for the name of a group
 
 
 class Placed(NamedTuple):
