@@ -7,13 +7,13 @@ template by this very version of Jinja2; else the template is compiled as it is 
 from __future__ import annotations
 
 from hashlib import sha256
-from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from jinja2 import Environment, FileSystemLoader
 
-from doctor.report.places import template_folder
+from doctor.report.places import code_folder, template_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 FILTERS = ("names", "short", "translate")  # of the report's own
-_CODE = "doctor.data.templates"
 
 
 class _Loader(FileSystemLoader):
@@ -57,15 +56,19 @@ def compile_into(target: Path, folder: Path | None = None) -> None:
     for path in sorted((folder or template_folder()).glob("*.j2")):
         source = path.read_text("utf-8")
         code = made.compile(source, path.name, path.name, raw=True, defer_init=True)
-        (target / f"{_module(path.name)}.py").write_text(f'MADE_OF = "{_mark(source)}"\n{code}', "utf-8")
+        (target / f"{_module(path.name)}.py").write_text(f'MADE_OF = "{_mark(source)}"\n{code}\n', "utf-8")
 
 
 def _code(name: str, source: str) -> MutableMapping[str, Any] | None:
     """The code of a template, None if there is none that was made of `source`."""
-    try:
-        found = vars(import_module(f"{_CODE}.{_module(name)}"))
-    except ImportError:
+    path = code_folder() / f"{_module(name)}.py"
+    # By its place and not by a name, for it is made, and no part of the house.
+    spec = spec_from_file_location(f"passdoctor_{_module(name)}", path)
+    if spec is None or spec.loader is None or not path.is_file():
         return None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = vars(module)
     return found if found.get("MADE_OF") == _mark(source) else None
 
 

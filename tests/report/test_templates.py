@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -19,26 +16,18 @@ from .sample_report import sample_report
 
 @pytest.fixture
 def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of code, which is found in the place of the one in the package."""
-    templates.compile_into(tmp_path / "made_beforehand")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(templates, "_CODE", "made_beforehand")
-    for name in [each for each in sys.modules if each.startswith("made_beforehand")]:
-        del sys.modules[name]
-    return tmp_path / "made_beforehand"
+    """A folder of code, which is taken in the place of the one in the package."""
+    templates.compile_into(tmp_path / "code")
+    monkeypatch.setattr(templates, "code_folder", lambda: tmp_path / "code")
+    return tmp_path / "code"
 
 
 def test_the_same_page_comes_of_it(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def watch(name: str) -> ModuleType:
-        asked.append(name)
-        return import_module(name)
-
-    monkeypatch.setattr(templates, "import_module", watch)
+    for path in code.glob("*.py"):
+        path.write_text(path.read_text("utf-8") + f"open({str(code / 'used')!r}, 'a').write({path.name!r})\n", "utf-8")
     page = render(sample_report())
-    assert asked == ["made_beforehand.report_html_j2", "made_beforehand.parts_html_j2"]
-    monkeypatch.setattr(templates, "_CODE", "nothing_of_that_name")
+    assert (code / "used").read_text("utf-8") == "report_html_j2.pyparts_html_j2.py"
+    monkeypatch.setattr(templates, "code_folder", lambda: code / "nothing")
     assert render(sample_report()) == page
 
 
