@@ -74,21 +74,26 @@ def _render(report: Report, paper: str) -> bytes:
     page = html.fill(report, style, printed=True)
     if len(_PICTURE.sub("", page)) - len(style) > _LONG:
         page = html.fill(report, style, printed=True, contents=True)
-    document = weasyprint.HTML(string=page, url_fetcher=_refuser(weasyprint))
     # An identifier of our own: the default one is random, and the same report shall give the same bytes.
-    name = html.hash_source(page).encode()
-    written: bytes = document.write_pdf(pdf_identifier=name, pdf_variant="pdf/ua-1")
+    options = {"pdf_identifier": html.hash_source(page).encode(), "pdf_variant": "pdf/ua-1"}
+    if not gc.get_freeze_count():
+        gc.freeze()  # what is there by now stays, so the search below need not look at it
+    document = weasyprint.HTML(string=page, url_fetcher=_refuser(weasyprint)).render(**options)
+    gc.collect()  # what the layout leaves behind is room for the file
+    written: bytes = document.write_pdf(**options)
     return written
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Spare the search for cycles: it is a tenth of the time here, and the process ends soon after."""
-    enabled = gc.isenabled()
+    """Search for cycles only where it pays: it is a tenth of the time here, and the process ends soon after."""
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count()
     gc.disable()
     try:
         yield
     finally:
+        if not frozen:
+            gc.unfreeze()
         if enabled:
             gc.enable()
 
