@@ -123,13 +123,14 @@ ENGLISH = {
     # Pictures: the tree of devices, the layers of the IOMMU, the plan
     "comma": ", ",
     "tree": "PCI devices and their IOMMU groups",
-    "tree-folded": "Folded: of {total} devices, {shown} are drawn: those that the question is about, and the bridges"
-    " above them. The others are counted.",
+    "tree-folded": "Folded: of {total} devices, {shown} are drawn, first those that the question is about, with the"
+    " bridges above them. The others are counted.",
     "tree-bus": "Root bus {bus}",
     "tree-nowhere": "Which bridge these are behind was not seen",
     "tree-more": "{count} more device{grouped}|{count} more devices{grouped}",
     "tree-elsewhere": "{count} device on other buses{grouped}|{count} devices on other buses{grouped}",
     "tree-in-groups": " in {count} group| in {count} groups",
+    "tree-targets": ", {count} target among them|, {count} targets among them",
     "tree-again": "group {group} too",
     "tree-merges": "merges group {group}: {reason}",
     "tree-behind": "behind {bridge}",

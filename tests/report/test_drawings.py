@@ -110,6 +110,9 @@ def test_many_targets_do_not_fill_more_than_a_page() -> None:
     found = rows.rows(arrange(report))
     assert sum(row.device is not None for row in found) <= rows.MOST
     assert sum(row.device is not None for row in found) + sum(row.folded for row in found) == 201
+    missing = sum(row.targets for row in found)
+    assert missing > 0
+    assert any(f"{missing} targets among them" in text for text in texts(drawn(report)[0]))
     assert float(drawn(report)[0].attrib["height"]) < 940  # of A4, in CSS pixels
 
 

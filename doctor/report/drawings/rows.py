@@ -29,8 +29,8 @@ class Row(NamedTuple):
     """A line of the drawing.
 
     kind: `bus`, whose number is `name`; `nowhere`, above devices whose place is not known; `device`; `folded`, for
-    so many devices in `groups` groups below the row above, or `elsewhere` for those on other buses. mark: what a
-    device is to the targets. merges: why a group ends at this bridge, in words.
+    so many devices in `groups` groups, `targets` of them targets, below the row above, or `elsewhere` for those on
+    other buses. mark: what a device is to the targets. merges: why a group ends at this bridge, in words.
     """
 
     kind: str
@@ -41,6 +41,7 @@ class Row(NamedTuple):
     merges: str = ""
     folded: int = 0
     groups: int = 0
+    targets: int = 0
 
     @property
     def group(self) -> int | None:
@@ -165,4 +166,5 @@ def _merges(targets: Iterable[Device]) -> dict[str, str]:
 
 def _folded(kind: str, depth: int, hidden: list[Device]) -> Row:
     groups = {device["group"] for device in hidden} - {None}
-    return Row(kind, depth, folded=len(hidden), groups=len(groups))
+    targets = sum(device["target"] for device in hidden)
+    return Row(kind, depth, folded=len(hidden), groups=len(groups), targets=targets)

@@ -100,6 +100,7 @@ def _head(row: Row, said: Words) -> str:
     if row.kind == r.NOWHERE:
         return said("tree-nowhere")
     grouped = said("tree-in-groups", count=row.groups) if row.groups else ""
+    grouped += said("tree-targets", count=row.targets) if row.targets else ""
     return said("tree-elsewhere" if row.kind == r.ELSEWHERE else "tree-more", count=row.folded, grouped=grouped)
 
 
