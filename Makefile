@@ -3,8 +3,8 @@
 
 PY = .venv/bin/python
 RULES = rules
-# The compiled knowledge that a wheel ships; in a checkout it saves reading all of rules/ at each start.
-COMPILED = doctor/data/rules.json
+# The compiled knowledge and templates that a wheel ships; in a checkout they save reading and compiling at each start.
+COMPILED = doctor/data/rules.json doctor/data/templates/report_html_j2.py
 
 .PHONY: help setup demo test check format texts matrix bench mutate lab lab-heal lab-record lab-random roots clean pyz dist collector site outputs
 
@@ -14,8 +14,11 @@ help: ## say what there is to make (the default)
 setup: ## install into .venv what is not there yet
 	@sh tools/setup.sh
 
-$(COMPILED): $(shell find $(RULES) -name '*.yaml') $(patsubst %,doctor/knowledge/%.py,compile lower profiles store) | setup
+doctor/data/rules.json: $(shell find $(RULES) -name '*.yaml') $(patsubst %,doctor/knowledge/%.py,compile lower profiles store) | setup
 	@$(PY) -c "from pathlib import Path; from doctor.knowledge.compile import write; write(Path('$(RULES)'), Path('$@'))"
+
+doctor/data/templates/report_html_j2.py: $(wildcard report_templates/*.j2) doctor/report/templates.py | setup
+	@$(PY) -c "from pathlib import Path; from doctor.report.templates import compile_into; compile_into(Path('$(@D)'))"
 
 demo: setup $(COMPILED) ## a report in the terminal, and every sample in every format behind demo/index.html
 	@sh tools/demo.sh

@@ -1,5 +1,5 @@
-"""Puts the knowledge into the wheel: its sources, the templates, and the rules compiled to one JSON file
-a language; and beside it the manual page and the completions.
+"""Puts the knowledge into the wheel: its sources, the templates and the code made of them, and the rules compiled
+to one JSON file a language; and beside it the manual page and the completions.
 
 An editable installation gets none of it: it reads the checkout, and a copy beside it would grow old.
 """
@@ -34,6 +34,9 @@ class KnowledgeHook(BuildHookInterface[BuilderConfig]):
             target = Path(self._compiled.name) / (f"rules.{language}.json" if language else "rules.json")
             self._compile(target, language)
             included[str(target)] = f"doctor/data/{target.name}"
+        code = Path(self._compiled.name) / "templates"
+        self._of_the_tree("doctor.report.templates").compile_into(code)
+        included[str(code)] = "doctor/data/templates"
         build_data["force_include"].update(included)
         build_data["shared_data"].update(self._beside())
 

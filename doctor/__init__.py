@@ -91,7 +91,7 @@ def examine(
 
 
 @overload
-def render(report: Report, form: Literal["pdf"], *, language: str | None = None) -> bytes: ...
+def render(report: Report, form: Literal["pdf"], *, language: str | None = None, paper: str | None = None) -> bytes: ...
 
 
 @overload
@@ -104,6 +104,7 @@ def render(
     colour: bool | None = None,
     max_length: int | None = None,
     fail_on: str | None = None,
+    paper: str | None = None,
 ) -> str: ...
 
 
@@ -117,6 +118,7 @@ def render(
     colour: bool | None = None,
     max_length: int | None = None,
     fail_on: str | None = None,
+    paper: str | None = None,
 ) -> str | bytes: ...
 
 
@@ -129,19 +131,21 @@ def render(
     colour: bool | None = None,
     max_length: int | None = None,
     fail_on: str | None = None,
+    paper: str | None = None,
 ) -> str | bytes:
     """Write `report` in the format `form`, one of `FORMATS`: bytes for "pdf", else text.
 
     language: of the headings around it, as `examine` takes it; None: that in which this thread examined last.
     width, colour: for "terminal" only, in cells; without them, as standard output is. max_length: for "markdown" and
-    "bbcode" only, in characters, from 500 on. fail_on: for "nagios" only, as `--fail-on` takes it.
+    "bbcode" only, in characters, from 500 on. fail_on: for "nagios" only, as `--fail-on` takes it. paper: for
+    "pdf" only, "a4" or "letter".
 
     Raises ValueError for a format that there is not, or that does not take an option; `PangoMissing` where a PDF cannot
     be written, with a text that says what to install; `KnowledgeError` for a language that is not there.
     """
     from doctor.examine import render as run
 
-    return run(report, form, language, width=width, colour=colour, max_length=max_length, fail_on=fail_on)
+    return run(report, form, language, width=width, colour=colour, max_length=max_length, fail_on=fail_on, paper=paper)
 
 
 def __getattr__(name: str) -> object:

@@ -72,6 +72,7 @@ REASONS = (
     "missing from the bundle",
     "not needed: the log reaches back to the start of the boot",
     "exists already, and is not overwritten",
+    "a bundle is nothing for a terminal: -o FILE, or a pipe",
     "a link that leaves the folder",
     "a folder, a device or a pipe in place of a file",
     "reading it acts on the device",

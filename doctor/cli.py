@@ -119,11 +119,9 @@ def _main(given: list[str]) -> int:
     try:
         abroad = _abroad(given)
         if given[:1] == ["collect"] and abroad is None:
-            from doctor.collect.__main__ import plain, run
-
-            options = plain(given[1:])
-            if options is not None:
-                return run(options)
+            status = _collect_at_once(given[1:])
+            if status is not None:
+                return status
         options = _parser(given[0] if given else None, abroad).parse_args(given)
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
@@ -141,6 +139,18 @@ def _main(given: list[str]) -> int:
                 "shows where, and `passdoctor case` makes a report of it"
             )
         return USAGE
+
+
+def _collect_at_once(given: list[str]) -> int | None:
+    """`passdoctor collect` in English with the usual words, without loading argparse; None if that does not do."""
+    from doctor.collect.__main__ import plain, run
+    from doctor.collect.say import speak
+
+    options = plain(given)
+    if options is None:
+        return None
+    speak()
+    return run(options)
 
 
 def _expected(error: Exception) -> bool:

@@ -59,6 +59,8 @@ def output_options(parser: ArgumentParser) -> Callable[[_ArgumentGroup], None]:
             help="for a post: at most N characters; what matters least is left out",
         )
 
+        group.add_argument("--paper", choices=("a4", "letter"), help="pdf: the size of its pages (default: a4)")
+
     return rarely
 
 
@@ -79,6 +81,9 @@ def wanted(options: Namespace) -> list[tuple[str, str | None]] | None:
         return None
     if options.max_length and not any(form != QUIET and "max_length" in FORMATS[form].takes for form, _ in outputs):
         complain(f"--max-length is for these formats: {that_take('max_length')}")
+        return None
+    if options.paper and not any(form != QUIET and "paper" in FORMATS[form].takes for form, _ in outputs):
+        complain(f"--paper is for these formats: {that_take('paper')}")
         return None
     return outputs
 

@@ -88,7 +88,8 @@ def examine_host(evidence: Evidence, terms: Terms, knowledge: dict[str, Any] | N
     plan = make_plan(own, diagnosis.causes, host, platforms, terms.optional)
     said = (*notes(profile, knowledge["rules"]), *_told(diagnosis.notes, knowledge))
     diagnosis = diagnosis._replace(notes=said)
-    return host, build(host, diagnosis, remedies, plan, harmless(host.log), __version__, profile["id"])
+    lines, rules = harmless(host.log), knowledge.get("hash")
+    return host, build(host, diagnosis, remedies, plan, lines, __version__, profile["id"], rules)
 
 
 def _told(lines: tuple[str, ...], knowledge: dict[str, Any]) -> tuple[str, ...]:

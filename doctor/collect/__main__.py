@@ -40,7 +40,10 @@ def run(options: Any) -> int:
         sys.stdout.write(shell.script())
         return 0
     if options.map is not None and (options.preview or options.redact != "forum" or options.map == options.output):
-        why = "it cannot be the bundle as well" if options.map == options.output else "no stand-ins are written"
+        if options.map == options.output:
+            why = say("it cannot be the bundle as well")
+        else:
+            why = say("no stand-ins are written")
         sys.stderr.write("passdoctor collect: --map {}: {}\n".format(options.map, why))
         return 2
     _step_back()

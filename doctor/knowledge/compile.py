@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from doctor.knowledge.schema import load_schema, schema_of, violations
 from doctor.knowledge.store import packed
 from doctor.knowledge.translate import FOLDER, kind_of, table, translated
 
-__all__ = ["KnowledgeError", "compile_folder", "compile_messages", "compile_rule", "compile_rules", "write"]
+__all__ = ["KnowledgeError", "compile_folder", "compile_messages", "compile_rule", "compile_rules", "digest", "write"]
 FORMAT = 2
 NOT_RULES = ("messages", "platforms", "parameters", "profiles", FOLDER)  # folders that hold other knowledge
 NESTED = 2  # `each` inside `each`
@@ -39,6 +40,7 @@ def compile_folder(rules: Path, language: str = "") -> dict[str, Any]:
     platforms = {path.stem: load(path, rules, said).value for path in files}
     return {
         "format": FORMAT,
+        "hash": digest(rules),
         **({"language": language, "texts": said} if language else {}),
         "messages": compile_messages(rules / "messages", said),
         "rules": compile_rules(rules, said),
@@ -46,6 +48,15 @@ def compile_folder(rules: Path, language: str = "") -> dict[str, Any]:
         "parameters": _merge(load(path, rules, said).value for path in sorted((rules / "parameters").glob("*.yaml"))),
         "profiles": compile_profiles(rules / "profiles", said),
     }
+
+
+def digest(rules: Path) -> str:
+    """A hash of the names and contents of the rule files in a folder, or of one file; the same in every language."""
+    found = sha256()
+    for path in sorted(rules.rglob("*.yaml")) if rules.is_dir() else [rules]:
+        name = path.relative_to(rules).as_posix() if rules.is_dir() else path.name
+        found.update(name.encode("utf-8", "surrogateescape") + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 def write(rules: Path, target: Path, language: str = "") -> None:

@@ -93,7 +93,7 @@ def load(extra: str | None = None, language: str = "", sealed: bool = False) -> 
         return known
     from pathlib import Path
 
-    from doctor.knowledge.compile import KnowledgeError, compile_rules
+    from doctor.knowledge.compile import KnowledgeError, compile_rules, digest
     from doctor.knowledge.profiles import compile_profiles
 
     path = Path(extra)
@@ -101,7 +101,8 @@ def load(extra: str | None = None, language: str = "", sealed: bool = False) -> 
         raise KnowledgeError(f"{extra}: no such file or folder of rules")
     own = {rule["id"]: rule for rule in compile_rules(path)}
     rules = [own.pop(rule["id"], rule) for rule in known["rules"]] + list(own.values())
-    return {**known, "rules": rules, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
+    judged = {"hash": f"{known['hash']}+{digest(path)}", "rules": rules}
+    return {**known, **judged, "profiles": {**known["profiles"], **compile_profiles(path / "profiles")}}
 
 
 _FEW = ("remedy", "problem", "after_when")  # of a rule, needed where it fails

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from doctor.evidence.types import Source
     from doctor.facts.fact import Fact
     from doctor.facts.host import Host
-    from doctor.report.model import Cause, Check, Citation, Device, Plan, Platform, Remedy, Report, Summary, Wanted
+    from doctor.report.model import (
+        Cause,
+        Check,
+        Citation,
+        Device,
+        Merge,
+        Plan,
+        Platform,
+        Remedy,
+        Report,
+        Summary,
+        Wanted,
+    )
 
 SCHEMA_VERSION = "1.0"
 _STATUSES = ("pass", "fail", "unknown", "not-applicable", "waived")
@@ -28,13 +40,17 @@ def build(
     harmless: list[tuple[Source, str]],
     version: str,
     profile: str = "passthrough",
+    rules: str | None = None,
 ) -> Report:
-    """The report. `remedies` are those of `diagnosis.findings`, in the same order."""
+    """The report. `remedies` are those of `diagnosis.findings`, in the same order.
+
+    `rules` is a hash of what judged.
+    """
     evidence = host.evidence
     checks = [_check(found, steps) for found, steps in zip(diagnosis.findings, remedies, strict=True)]
     return {
         "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "passdoctor", "version": version},
+        "tool": {"name": "passdoctor", "version": version, "rules": rules},
         "subject": {
             "kind": evidence.kind,
             "source": evidence.source,
@@ -187,4 +203,15 @@ def _devices(host: Host, diagnosis: Diagnosis) -> list[Device]:
                 "because": row.because,
             }
         )
+        bridges, whole = host.pci.topology.above(row.address)
+        rows[-1]["bridges"] = bridges[::-1] if whole else None
+        if row.address in wanted and members:
+            rows[-1]["merged_by"] = _merge(device.merged_by)
     return rows
+
+
+def _merge(fact: Fact) -> Merge | None:
+    """Why a device shares its group; None where that is not known."""
+    if not fact.known or fact.value is None:
+        return None
+    return {"reason": fact.value.lookup("reason"), "address": fact.value.address}

@@ -41,7 +41,7 @@ FORMATS: dict[str, Format] = {
     for form in (
         Format("terminal", "doctor.report.terminal", False, ".txt", (), ("width", "colour")),
         Format("html", "doctor.report.html", False, ".html", (".htm",)),
-        Format("pdf", "doctor.report.pdf", True, ".pdf"),
+        Format("pdf", "doctor.report.pdf", True, ".pdf", (), ("paper",)),
         Format("json", "doctor.report.as_json", False, ".json"),
         Format("markdown", "doctor.report.markdown", False, ".md", (".markdown",), ("max_length",)),
         Format("bbcode", "doctor.report.bbcode", False, ".bbcode", (), ("max_length",)),

@@ -6,14 +6,15 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from doctor.report import commands
 from doctor.report import view as arrangement
+from doctor.report.drawings import chain, timeline, tree
 from doctor.report.places import template_folder
 from doctor.report.prose import as_names
 from doctor.report.sayings import edit_of, explained
+from doctor.report.templates import environment
 from doctor.report.words import Words
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def render(report: Report) -> str:
     return fill(report, style + "@media print {\n" + _read(folder, "print.css") + "}\n")
 
 
-def fill(report: Report, style: str, printed: bool = False) -> str:
-    """The template filled in, with `style` inside it; `printed` leaves out what paper has no use for."""
-    environment = Environment(
-        loader=FileSystemLoader(template_folder()), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+def fill(report: Report, style: str, printed: bool = False, contents: bool = False) -> str:
+    """The template filled in, with `style` inside it; `printed` leaves out what paper has no use for.
+
+    `contents` adds a table of contents.
+    """
     view = arrangement.arrange(report)
 
     def short(address: str) -> str:
@@ -49,8 +50,9 @@ def fill(report: Report, style: str, printed: bool = False) -> str:
         return "\n".join(commands.wrap_command(command, PRINTED_COLUMNS)) if printed else command
 
     words = Words()
-    environment.filters.update(short=short, names=_names, translate=words)
-    return environment.get_template("report.html.j2").render(
+    script = "" if printed else _read(template_folder(), "copy.js")
+    made = environment({"short": short, "names": _names, "translate": words})
+    return made.get_template("report.html.j2").render(
         view=view,
         report=view.report,
         words=words,
@@ -67,10 +69,26 @@ def fill(report: Report, style: str, printed: bool = False) -> str:
         changed_lines=arrangement.changed_lines,
         essential_lines=arrangement.essential_lines,
         short=short,
+        chain=chain.draw(view, words, not printed),
+        timeline=timeline.draw(view, words, not printed),
+        tree=tree.draw(view, words, not printed),
+        contents=_sections(view) if contents else [],
         style=Markup(style),  # noqa: S704  (the project's own file, and escaping would spoil its quotes)
         style_hash=hash_source(style),
+        script=Markup(script),  # noqa: S704  (as above)
+        script_hash=hash_source(script),
         printed=printed,
     )
+
+
+def _sections(view: arrangement.View) -> list[tuple[str, str]]:
+    """The sections of the page, in their order: the name to link to, and which words are the heading."""
+    report = view.report
+    found = [("examined", True), *((key, True) for key, _ in view.sections), ("plan", True)]
+    found += [("unknowns", bool(view.questions)), ("devices", bool(report["devices"])), ("checks", True)]
+    found += [("harmless", bool(report["harmless"])), ("contradictions", bool(report["contradictions"]))]
+    found += [("waivers", bool(view.by_status["waived"])), ("judged", True)]
+    return [(name, "unknowns-html" if name == "unknowns" else name) for name, there in found if there]
 
 
 def _names(text: str) -> Markup:

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from doctor.report.post import Block
 
 _RUN = later(r"[!-~]+")
-# A word as in prose; not what trackers link: ABC-12, or the abbreviated hash of a commit.
-_WORD = later(r"(?![A-Za-z]+-[0-9]+$)(?![0-9a-fA-F]{7,40}$)[A-Za-z0-9]+(?:['-][A-Za-z0-9]+)*|[0-9]{1,6}\.[0-9]{1,6}")
+# A word as in prose, I/O too; not what trackers link: ABC-12, or the abbreviated hash of a commit.
+_WORD = later(
+    r"(?![A-Za-z]+-[0-9]+$)(?![0-9a-fA-F]{7,40}$)[A-Za-z0-9]+(?:['-][A-Za-z0-9]+)*|[0-9]{1,6}\.[0-9]{1,6}"
+    r"|[A-Z]{1,8}/[A-Z]{1,8}"
+)
 _NUMBER = later(r"([0-9]{1,9})([.)])(?=\s|$)")
 _TICKS = later("`+")
 _QUOTES = ("'", '"')

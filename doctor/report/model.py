@@ -32,8 +32,11 @@ class Wanted(TypedDict):
 
 
 class Tool(TypedDict):
+    """rules: a hash of the knowledge that judged; None where that is not known."""
+
     name: str
     version: str
+    rules: str | None
 
 
 class Subject(TypedDict):
@@ -141,8 +144,8 @@ class Contradiction(TypedDict):
 
 # A row of the device table. class: PCI class, four hexadecimal digits; because: what passing the device
 # would take, or why it is ready. (Written so because "class" is a word of Python.)
-Device = TypedDict(
-    "Device",
+_Row = TypedDict(
+    "_Row",
     {
         "address": str,
         "ids": str | None,
@@ -156,6 +159,24 @@ Device = TypedDict(
         "because": str,
     },
 )
+
+
+class Merge(TypedDict):
+    """Why functions share a group: the reason in words, and the bridge, or the slot, that makes one group of them."""
+
+    reason: str
+    address: str
+
+
+class Device(_Row, total=False):
+    """The row, and what it has only where the tree was asked for.
+
+    bridges: those above the device, from the root bus down; None where that is not known. merged_by: of a target
+    that is not alone in its group; None where that is not known.
+    """
+
+    bridges: list[str] | None
+    merged_by: Merge | None
 
 
 class Report(TypedDict):

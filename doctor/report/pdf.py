@@ -7,8 +7,10 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from doctor.later import later
 from doctor.report import html
 from doctor.report.places import template_folder
+from doctor.report.typesetter import load
 from doctor.say import language
 
 if TYPE_CHECKING:
@@ -39,44 +41,59 @@ _FAMILIES = {
     "archlinux": "arch",
 }
 OS_RELEASE = "/etc/os-release"
+PAPERS = {"a4": "A4", "letter": "letter"}
+_LONG = 17_000  # characters of source besides style and pictures: beyond four pages, where a table of contents helps
+_PICTURE = later(r"<svg[^<]*(?:<(?!/svg>)[^<]*)*</svg>")
 
 
 class PangoMissing(RuntimeError):
     """What sets the PDF's text, Pango or a font, is not installed. The message says the command that installs it."""
 
 
-def render(report: Report) -> bytes:
-    """The report on A4 pages. Raises `PangoMissing` if this system cannot write PDFs yet, or not in this language."""
+def render(report: Report, paper: str = "a4") -> bytes:
+    """The report on pages of `paper`, tagged as PDF/UA-1 asks.
+
+    Raises `PangoMissing` if this system cannot write PDFs yet, or not in this language.
+    """
     if language().startswith("zh") and not _has_font("zh-cn"):
         # Every character would be an empty box, in a file that looks as if it were written.
         command = _install_command(_INSTALL_CHINESE, "your package manager (a font such as Noto Sans CJK)")
         raise PangoMissing(
             f"a PDF in Chinese needs a font with its characters, and none is installed; install one with: {command}"
         )
+    gc.collect()  # what the examination leaves behind is room for what comes now, the largest part by far
     with _no_collection():
-        return _render(report)
+        return _render(report, paper)
 
 
-def _render(report: Report) -> bytes:
+def _render(report: Report, paper: str) -> bytes:
     weasyprint = _weasyprint()
     folder = template_folder()
     style = "".join((folder / name).read_text("utf-8") for name in ("style.css", "print.css", "page.css"))
+    style += f"@page {{ size: {PAPERS[paper]}; }}\n"
     page = html.fill(report, style, printed=True)
-    document = weasyprint.HTML(string=page, url_fetcher=_refuser(weasyprint))
+    if len(_PICTURE.sub("", page)) - len(style) > _LONG:
+        page = html.fill(report, style, printed=True, contents=True)
     # An identifier of our own: the default one is random, and the same report shall give the same bytes.
-    name = html.hash_source(page).encode()
-    written: bytes = document.write_pdf(pdf_identifier=name)
+    options = {"pdf_identifier": html.hash_source(page).encode(), "pdf_variant": "pdf/ua-1"}
+    if not gc.get_freeze_count():
+        gc.freeze()  # what is there by now stays, so the search below need not look at it
+    document = weasyprint.HTML(string=page, url_fetcher=_refuser(weasyprint)).render(**options)
+    gc.collect()  # what the layout leaves behind is room for the file
+    written: bytes = document.write_pdf(**options)
     return written
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Spare the search for cycles: it is a tenth of the time here, and the process ends soon after."""
-    enabled = gc.isenabled()
+    """Search for cycles only where it pays: it is a tenth of the time here, and the process ends soon after."""
+    enabled, frozen = gc.isenabled(), gc.get_freeze_count()
     gc.disable()
     try:
         yield
     finally:
+        if not frozen:
+            gc.unfreeze()
         if enabled:
             gc.enable()
 
@@ -101,13 +118,12 @@ def _refuser(weasyprint: Any) -> Any:
 
 def _weasyprint() -> Any:
     try:
-        import weasyprint
+        return load()
     except OSError as error:  # raised by cffi where a shared library is missing
         raise PangoMissing(
             f"PDF needs Pango, which is not installed on this system; install it with: "
             f"{_install_command(_INSTALL, 'your package manager (the package is called pango)')}"
         ) from error
-    return weasyprint
 
 
 def _has_font(code: str) -> bool:

@@ -7,6 +7,14 @@ from pathlib import Path
 
 def template_folder() -> Path:
     """The folder of the templates: shipped inside the package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    shipped = package / "data" / "report_templates"
-    return shipped if shipped.is_dir() else package.parent / "report_templates"
+    shipped = _package() / "data" / "report_templates"
+    return shipped if shipped.is_dir() else _package().parent / "report_templates"
+
+
+def code_folder() -> Path:
+    """The folder of the code that was made of the templates, if it was made."""
+    return _package() / "data" / "templates"
+
+
+def _package() -> Path:
+    return Path(__file__).resolve().parent.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -13,11 +14,18 @@ import pytest
 
 import doctor
 from doctor.report import formats
-from doctor.say import language
+from doctor.say import language, speak
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "samples" / "twin-3090ti.txt"
 WIDE = "未就绪"
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """What is examined in another language is not spoken by the next test."""
+    yield
+    speak()
 
 
 def test_importing_it_imports_no_room() -> None:

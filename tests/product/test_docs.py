@@ -21,6 +21,7 @@ from typing import NamedTuple
 import pytest
 
 from doctor.cli import _COMMANDS, _parser, main
+from doctor.say import speak
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -99,7 +100,7 @@ def pipeline(line: str) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with what the documents speak of, and commands that stand for the ones of a host."""
     for name, sample in INPUTS.items():
         shutil.copy(ROOT / "samples" / sample, tmp_path / name)
@@ -119,7 +120,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    speak()
 
 
 def can_write_pdf() -> bool:

@@ -253,7 +253,7 @@ def _steps() -> list[Step]:
 
 def _devices() -> list[Device]:
     return [
-        device(BRIDGE, "Intel PCIe root port", "0604", "pcieport", ids="8086:460d", group=1),
+        device(BRIDGE, "Intel PCIe root port", "0604", "pcieport", ids="8086:460d", group=1, bridges=[]),
         device(
             GPU,
             "NVIDIA Corporation GA102 [GeForce RTX 3090 Ti]",
@@ -264,6 +264,8 @@ def _devices() -> list[Device]:
             target=True,
             verdict="not-ready",
             because="It is on nvidia; the IOMMU is off.",
+            bridges=[BRIDGE],
+            merged_by={"reason": "functions without ACS", "address": "0000:01:00"},
         ),
         device(
             AUDIO,
@@ -274,6 +276,7 @@ def _devices() -> list[Device]:
             group=17,
             group_members=[GPU],
             because="Goes with 01:00.0.",
+            bridges=[BRIDGE],
         ),
         device(
             NVME,
@@ -284,8 +287,9 @@ def _devices() -> list[Device]:
             target=True,
             verdict="not-ready",
             because="The host's root file system is on it.",
+            bridges=None,
         ),
-        device("0000:03:00.0", None, "0200", None, ids="8086:15f3", because="Would need vfio-pci."),
+        device("0000:03:00.0", None, "0200", None, ids="8086:15f3", because="Would need vfio-pci.", bridges=None),
     ]
 
 
@@ -293,7 +297,7 @@ def sample_report() -> Report:
     """Two targets, four causes, unknowns, harmless lines, a contradiction and hostile evidence."""
     return {
         "schema_version": "1.0",
-        "tool": {"name": "passdoctor", "version": "0.1.0"},
+        "tool": {"name": "passdoctor", "version": "0.1.0", "rules": "00112233aabbccdd"},
         "subject": {"kind": "paste", "source": PASTE, "host": "pve1.example", "collected_at": "2025-05-01T12:00:00Z"},
         "platform": {
             "distribution": "Proxmox VE 8.2",
@@ -366,7 +370,7 @@ def healthy_report() -> Report:
     """A host that is ready, with nothing to do."""
     report = sample_report()
     passed = [each for each in report["checks"] if each["status"] in ("pass", "not-applicable")]
-    row = device(GPU, "NVIDIA GA102", "0300", "vfio-pci", group=17, target=True, verdict="ready")
+    row = device(GPU, "NVIDIA GA102", "0300", "vfio-pci", group=17, target=True, verdict="ready", bridges=[])
     return {
         **report,
         "summary": {

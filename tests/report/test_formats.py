@@ -80,12 +80,24 @@ def test_templates_shipped_in_the_package_come_first(tmp_path: Path, monkeypatch
 
 
 def test_every_word_is_there_and_used() -> None:
-    texts = [path.read_text("utf-8") for path in Path(places.__file__).parent.glob("*.py")]
+    texts = [path.read_text("utf-8") for path in Path(places.__file__).parent.rglob("*.py")]
     texts += [path.read_text("utf-8") for path in places.template_folder().glob("*.j2")]
     used = "\n".join(text for text in texts if "ENGLISH = {" not in text)
-    asked = set(re.findall(r"""\bwords\(\s*["']([a-z_-]+)["'](?! [~+])""", used))
+    asked = set(re.findall(r"""\b(?:words|said)\(\s*["']([a-z_-]+)["'](?! [~+])""", used))
     assert asked <= set(ENGLISH)
-    built = ("kind-", "count-", "ready", "not-ready", "undetermined", "blocker", "risk", "advice")
+    built = (
+        "kind-",
+        "count-",
+        "layer-",
+        "chain-",
+        "do-",
+        "ready",
+        "not-ready",
+        "undetermined",
+        "blocker",
+        "risk",
+        "advice",
+    )
     plain = {"distribution", "kernel", "bootloader", "cpu_vendor", "board"}
     spare = {key for key in ENGLISH if not re.search(f"[\"']{key}[\"']", used)}
     assert {key for key in spare if not key.startswith(built)} <= plain

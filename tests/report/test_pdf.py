@@ -129,6 +129,73 @@ def test_a_long_command_can_be_copied_from_paper() -> None:
     assert re.search(rf"cp -a {path} \\\n\s+{path}\.before-passdoctor\n", text)
 
 
+def test_the_file_is_what_pdf_ua_asks_for(document: bytes, tmp_path: Path) -> None:
+    if shutil.which("qpdf") is None:
+        pytest.skip("qpdf is not installed")
+    file, plain = tmp_path / "report.pdf", tmp_path / "plain.pdf"
+    file.write_bytes(document)
+    checked = subprocess.run(["qpdf", "--check", str(file)], capture_output=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, b"")
+    subprocess.run(["qpdf", "--qdf", "--object-streams=disable", str(file), str(plain)], check=True)
+    text = plain.read_bytes().decode("latin-1")
+    for told in ('pdfuaid:part="1"', "/Lang (en)", "/Marked true", "/DisplayDocTitle true", "/StructTreeRoot"):
+        assert told in text, told
+    assert "NOT READY: PCI passthrough report" in text
+    # Each of the three pictures says in words what it shows.
+    assert len(re.findall(r"/S /Figure\b", text)) == len(re.findall(r"/Alt [(<]", text)) == 3
+    titles = re.findall(r"/Title \(([^)]*)\)", text)
+    assert {"What stops it", "What to do", "Devices"} <= set(titles)
+
+
+@pytest.mark.parametrize(("paper", "size"), [("a4", "595.276 841.89"), ("letter", "612 792")])
+def test_the_paper_can_be_chosen(paper: str, size: str) -> None:
+    if shutil.which("pdfinfo") is None:
+        pytest.skip("pdfinfo is not installed")
+    try:
+        written = pdf.render(healthy_report(), paper)
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+    done = subprocess.run(["pdfinfo", "-"], input=written, capture_output=True, check=True)
+    assert size.replace(" ", " x ") in done.stdout.decode()
+
+
+def test_a_long_report_has_a_table_of_contents(document: bytes) -> None:
+    report = sample_report()
+    report["harmless"] *= 30
+    try:
+        text = _text(pdf.render(report))
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+    found = re.search(r"Contents\n(.*?)\n\s*\n", text, re.DOTALL)
+    assert found is not None
+    lines = [re.split(r"\.{4,}|…", line.strip()) for line in found[1].split("\n") if line.strip()]
+    pages = text.split("\f")
+    for line in lines:
+        title, page = re.sub(r"[\s.]+$", "", line[0]), int(re.findall(r"\d+$", line[-1])[0])
+        assert title in pages[page - 1]
+    assert "Contents" not in _text(document)
+
+
+def test_a_line_that_wraps_loses_no_character() -> None:
+    report = sample_report()
+    line = "".join(f"word{number:03}=" for number in range(60))
+    report["plan"]["steps"][0]["files"] = [
+        {"path": "/etc/default/grub", "before": [], "after": [line], "diff": f"--- a\n+++ b\n@@ -0,0 +1 @@\n+{line}\n"}
+    ]
+    try:
+        text = _text(pdf.render(report))
+    except pdf.PangoMissing as missing:
+        pytest.skip(str(missing))
+    assert line in re.sub(r"\s+", "", text)
+
+
+def test_a_heading_stands_with_what_it_is_of(document: bytes) -> None:
+    headings = ("What stops it", "What to do", "Devices", "All checks", "Harmless lines", "How this was judged")
+    for page in _text(document).split("\f"):
+        lines = [line.strip() for line in page.split("\n") if line.strip()]
+        assert not lines[-2:] or lines[-2] not in headings
+
+
 def test_paper_only_counts_what_does_not_apply(document: bytes) -> None:
     text = _text(document)
     assert "2 not applicable." in text
