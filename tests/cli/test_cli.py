@@ -236,6 +236,7 @@ def test_what_a_format_needs_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.delitem(sys.modules, "doctor.report.page", raising=False)
+    monkeypatch.delitem(sys.modules, "doctor.report.templates", raising=False)
     monkeypatch.delitem(sys.modules, "doctor.report.html", raising=False)
     assert main(["check", paste(READY), "--format", "html"]) == 2
     said = capsys.readouterr().err

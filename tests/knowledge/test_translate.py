@@ -128,10 +128,10 @@ class Words(HTMLParser):
         self.text, self._closed = "", 0
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self._closed += tag in ("code", "pre", "style")
+        self._closed += tag in ("code", "pre", "style", "script")
 
     def handle_endtag(self, tag: str) -> None:
-        self._closed -= tag in ("code", "pre", "style")
+        self._closed -= tag in ("code", "pre", "style", "script")
 
     def handle_data(self, data: str) -> None:
         self.text += "" if self._closed else data + "\n"

@@ -21,12 +21,6 @@ HEALED = SAMPLES.with_name("healed")
 RECORDED = sorted(path.name.removesuffix(".tar.gz") for path in SAMPLES.glob("*.tar.gz"))
 UNBOOTED = (
     "heal-after-dashes",
-    "heal-host-driver-first",
-    "heal-initramfs-driver",
-    "heal-initramfs-stale",
-    "heal-intel-off",
-    "heal-intel-typo",
-    "heal-iommu-off",
     "heal-kernel-7-companion",
     "heal-kernel-7-intremap-off",
     "heal-not-rebooted",
@@ -36,7 +30,6 @@ UNBOOTED = (
     "heal-unsafe-unneeded",
     "heal-wrong-file-grub",
     "heal-wrong-file-systemd-boot",
-    "heal-wrong-variable",
     "heal-wrong-vendor",
 )
 """Scenarios that are not recorded yet: make lab-record SCENARIO=name."""

@@ -22,14 +22,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
 # A file that dates back, one of a day on which a clock is set, an archive with folders and one without.
 INPUTS = ("twin-3090ti.txt", "twin-3090ti.tar.gz", "lab-amd.tar.gz")
-ONE = {"TZ": "UTC", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "COLUMNS": "80"}
+# Without a time in the evidence, formats that must have one take this.
+EPOCH = "1577836800"
+ONE = {"TZ": "UTC", "PYTHONHASHSEED": "1", "LANG": "C.UTF-8", "COLUMNS": "80", "SOURCE_DATE_EPOCH": EPOCH}
 OTHER = {
     "TZ": "Pacific/Kiritimati",
     "PYTHONHASHSEED": "4711",
     "LANG": "C",
     "COLUMNS": "80",
     "PYTHONCOERCECLOCALE": "0",
-    "SOURCE_DATE_EPOCH": "1577836800",
+    "SOURCE_DATE_EPOCH": EPOCH,
 }
 # What other commands write of an input, and the formats in another language.
 COMMANDS = (
