@@ -6,7 +6,7 @@ RULES = rules
 # The compiled knowledge and templates that a wheel ships; in a checkout they save reading and compiling at each start.
 COMPILED = doctor/data/rules.json doctor/data/templates/report_html_j2.py
 
-.PHONY: help setup demo test check format texts matrix bench mutate lab lab-heal lab-record lab-random roots clean pyz dist collector
+.PHONY: help setup demo test check format texts matrix bench mutate lab lab-heal lab-record lab-random roots clean pyz dist collector site outputs
 
 help: ## say what there is to make (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,12 @@ lab-random: setup ## hosts drawn by chance, held against VFIO: SEED=first COUNT=
 
 roots: setup $(COMPILED) ## run the scripts of plans in Debian roots; TRY=words for some of them; needs root: docs/platforms.md
 	@$(PY) tools/roots.py --try "$(TRY)"
+
+site: setup $(COMPILED) ## build the documentation site, build/site, without the network
+	@$(PY) tools/website.py
+
+outputs: setup $(COMPILED) ## renew what the documents show of the tool's output; look at what has changed
+	@$(PY) tools/outputs.py
 
 clean: ## remove everything that was made, .venv too
 	rm -rf .venv demo dist build .mypy_cache .ruff_cache .pytest_cache doctor/data

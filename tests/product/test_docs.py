@@ -2,7 +2,8 @@
 
 A block of `sh` or `console` is run line by line, one of `python` as a whole, in a folder that holds the inputs that the
 documents speak of. A block that is marked `no-run` needs root, a host or the network: its commands are only read, and
-every option in them must exist. So must those of a command in a sentence.
+every option in them must exist. So must those of a command in a sentence. What a block marked `output` shows is
+test_documents.py's to compare.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "samples" / "README.md",
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
 ]
-FENCE = re.compile(r"^```([a-z]*)( no-run)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^```([a-z]*)( no-run| output)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:sudo )?passdoctor [^`]+)`")
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 INPUTS = {
