@@ -134,9 +134,7 @@ def _steps(finding: Finding, sample: Sample, knowledge: Mapping[str, Any]) -> tu
 
 def _step(step: Mapping[str, Any]) -> str:
     """One step as an entry of a numbered list."""
-    alone = not step["files"] and not step["commands"]
-    summary = step["summary"].rstrip(":") if alone else step["summary"]
-    parts = [f"1. {'Optional: ' if step['optional'] else ''}{plain(summary)}"]
+    parts = [f"1. {'Optional: ' if step['optional'] else ''}{plain(step['summary'])}"]
     parts += [indented(plain(text)) for text in (step["note"], step["risk"]) if text]
     parts += [indented(block("diff", change["diff"].rstrip("\n").split("\n"))) for change in step["files"]]
     if step["commands"] and not step["files"]:

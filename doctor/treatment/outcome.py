@@ -83,7 +83,8 @@ def step_of(draft: Draft, data: Mapping[str, Any], prefix: str = "") -> Step:
     immutable = data.get("immutable")
     if immutable:
         lines = "; ".join(draft.added)
-        told_only = prefix + say("{first}. {more}", first=summary, more=f"{immutable}{say(': ')}{lines}")
+        more = f"{immutable}{say(': ')}{lines}" if lines else str(immutable)
+        told_only = prefix + say("{first}. {more}", first=summary, more=more)
         return make_step(
             kind, told_only, asks, verify=verify, actions=[{"op": "by-hand", "text": safe.words(told_only)}]
         )

@@ -8,7 +8,7 @@ import pytest
 
 from doctor.treatment.steps import BY_HAND, KINDS
 
-from .hand_made import ENABLE, HOSTS, Failed, MakeFacts, one, plan_of
+from .hand_made import ENABLE, HOSTS, UNLOAD, Failed, MakeFacts, one, plan_of
 
 CYCLE = {"power_cycle": True, "why": "The card may be hung."}
 BLACK = {"blacklist": {"modules": ["irdma"]}}
@@ -109,3 +109,13 @@ def test_a_line_that_was_not_seen_is_told(make_facts: MakeFacts, failed: Failed,
     step = one(plan_of(HOSTS["debian-grub"], platforms, make_facts, failed("a", drop)), "remove_line")
     assert "was not seen" in step["summary"]
     assert step["commands"] == ["grep -rsw vfio_pci /etc/modprobe.d/ /lib/modprobe.d/"]
+
+
+@pytest.mark.parametrize("host", ["nixos", "unraid", "truenas"])
+def test_what_goes_leaves_no_open_sentence(
+    host: str, make_facts: MakeFacts, failed: Failed, platforms: dict[str, Any]
+) -> None:
+    files = {**HOSTS[host], "etc/modules": "vfio\nvfio_virqfd\n"}
+    summary = one(plan_of(files, platforms, make_facts, failed("a", UNLOAD)), "unload_modules")["summary"]
+    assert "vfio_virqfd" in summary
+    assert not summary.endswith((":", ": "))
