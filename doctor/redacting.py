@@ -261,4 +261,6 @@ def audit_input(name: str) -> list[str]:
         files = {one: tree.read(one) or b"" for one in tree.files}
     else:
         files = members(read_bytes(name), "standard input" if name == "-" else name)
+    if not any(files.values()):
+        raise InputError(f"{name}: it is empty")  # to find nothing in nothing would be no assurance
     return [f"{leak.file}:{leak.line}: {leak.kind}: {leak.shown}" for leak in scan(files)]

@@ -45,6 +45,17 @@ def test_a_paste_stays_a_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("paste.txt").read_text().startswith("alice") and not Path("new").exists()
 
 
+def test_nothing_is_no_assurance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.txt").write_bytes(b"")
+    Path("folder").mkdir()
+    for name in ("empty.txt", "folder"):
+        assert main(["redact", "--audit", name]) == 2
+        assert capsys.readouterr().err == f"passdoctor: {name}: it is empty\n"
+
+
 def test_utf_16_stays_utf_16() -> None:
     Path("paste.txt").write_bytes(LOG.encode("utf-16"))
     assert run("paste.txt", "-o", "out.txt") == 0
