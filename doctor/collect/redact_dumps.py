@@ -17,7 +17,7 @@ __all__ = ["binary", "config_space", "redact"]
 
 _SERIAL_CAPABILITY = 0x0003
 _ROW = Look(
-    r"(?P<head>[ \t>]{0,8}(?P<at>[0-9a-fA-F]{2,8})(?P<colon>:?)[ \t]{1,2})"
+    r"(?P<head>[ \t>]{0,8}(?P<at>[0-9a-fA-F]{2,8})(?P<colon>:?)(?: {1,2}|\t))"
     r"(?P<bytes>[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2}| {1,2}[0-9a-fA-F]{2}){0,15})"
     r"(?P<rest>(?: {1,40}\|?[\x20-\x7e]{1,17})?\s*)",
     shapes=("hh: hh", "hh:  hh", "hh:\thh", "hh hh", "hh  hh", "hh\thh"),

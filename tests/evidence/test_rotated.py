@@ -51,9 +51,18 @@ def test_facts_are_read_where_the_boot_is_and_not_where_another_is() -> None:
     assert before.log.order == [] and {event.piece.path for event in before.log.earlier} == {"var/log/dmesg.0"}
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from([OLD_START, START, DMAR, LATER, "x\n"]), max_size=9), st.integers(0, 9))
-def test_where_it_was_cut_makes_no_difference(lines: list[str], at: int) -> None:
+def boot(start: str, early: bool, later: int) -> list[str]:
+    """A boot's lines: in one, the clock never goes back."""
+    return [start, *([DMAR] if early else []), *(["x\n", LATER] * later)]
+
+
+BOOTS = st.lists(st.builds(boot, st.sampled_from([OLD_START, START]), st.booleans(), st.integers(0, 2)), max_size=4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(BOOTS, st.integers(0, 20))
+def test_where_it_was_cut_makes_no_difference(machine: list[list[str]], at: int) -> None:
+    lines = [line for one in machine for line in one]
     aside, now = "".join(lines[:at]), "".join(lines[at:])
     whole = Evidence("bundle", "b", [Piece("var/log/kern.log", aside + now)]).pieces("var/log/kern.log")
     parts = [Piece("var/log/kern.log.1", aside), Piece("var/log/kern.log", now)]

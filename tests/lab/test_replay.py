@@ -24,13 +24,10 @@ UNBOOTED = (
     "heal-kernel-7-companion",
     "heal-kernel-7-intremap-off",
     "heal-not-rebooted",
-    "heal-not-updated",
-    "heal-obsolete-module",
     "heal-sriov",
     "heal-unsafe-unneeded",
     "heal-wrong-file-grub",
     "heal-wrong-file-systemd-boot",
-    "heal-wrong-vendor",
 )
 """Scenarios that are not recorded yet: make lab-record SCENARIO=name."""
 HEALINGS = sorted(path.name.removesuffix(".tar.xz") for path in HEALED.glob("*.tar.xz"))
