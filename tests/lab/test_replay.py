@@ -25,9 +25,7 @@ UNBOOTED = (
     "heal-kernel-7-intremap-off",
     "heal-not-rebooted",
     "heal-sriov",
-    "heal-unsafe-unneeded",
     "heal-wrong-file-grub",
-    "heal-wrong-file-systemd-boot",
 )
 """Scenarios that are not recorded yet: make lab-record SCENARIO=name."""
 HEALINGS = sorted(path.name.removesuffix(".tar.xz") for path in HEALED.glob("*.tar.xz"))
