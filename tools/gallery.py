@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
 ENDINGS = (".txt", ".tar.gz", ".tar.xz")
 TITLES = {"": "Machines", "lab": "The lab", "healed": "The lab: hosts before and after they were healed"}
-NAMES = {"terminal": "Text", "html": "HTML", "pdf": "PDF", "json": "JSON", "markdown": "Markdown", "bbcode": "BBCode"}
+NAMES = {"terminal": "Text", "markdown": "Markdown", "bbcode": "BBCode", "junit": "JUnit", "prometheus": "Prometheus",
+         "nagios": "Nagios"}  # fmt: skip
 VERDICTS = {"ready": "READY", "not-ready": "NOT READY", "undetermined": "UNDETERMINED"}
 MOST_JOBS = 4  # a PDF takes some hundred mebibytes
 STYLE = """
@@ -50,7 +51,8 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem 0.35rem 0;
   border-bottom: 1px solid var(--line); }
 th[scope=row] { font-weight: 600; overflow-wrap: anywhere; min-width: 12rem; }
-td { min-width: 3rem; }
+.forms { line-height: 1.9; min-width: 18rem; }
+.forms > * { display: inline-block; margin-right: 0.8rem; }
 .says { color: var(--soft); min-width: 16rem; }
 .verdict { font-weight: 700; white-space: nowrap; }
 .ready { color: var(--good); }
@@ -165,13 +167,18 @@ def page(shown: Iterable[Shown], problem: str = "") -> str:
     return head + "".join(_section(folder, found) for folder, found in groups) + "</main>\n</body>\n</html>\n"
 
 
+def named(form: str) -> str:
+    """What a format is called on the page."""
+    return NAMES.get(form, form.upper())
+
+
 def _section(folder: str, found: list[Shown]) -> str:
     title = escape(TITLES.get(folder, folder))
-    columns = "".join(f'<th scope="col">{NAMES.get(form, form)}</th>' for form in doctor.FORMATS)
     rows = "".join(_row(one) for one in found)
     return (
         f'<section>\n<h2>{title}</h2>\n<div class="wide" role="region" aria-label="{title}" tabindex="0">\n<table>\n'
-        f'<thead><tr><th scope="col">Sample</th><th scope="col">Verdict</th><th scope="col">What it says</th>{columns}'
+        f'<thead><tr><th scope="col">Sample</th><th scope="col">Verdict</th><th scope="col">What it says</th>'
+        f'<th scope="col">Formats</th>'
         f"</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
     )
 
@@ -181,16 +188,16 @@ def _row(one: Shown) -> str:
     return (
         f'<tr><th scope="row">{escape(one.name.rpartition("/")[2])}</th>'
         f'<td class="verdict {one.verdict}">{VERDICTS[one.verdict]}</td><td class="says">{escape(one.headline)}</td>'
-        f"{links}</tr>\n"
+        f'<td class="forms">{links}</td></tr>\n'
     )
 
 
 def _cell(one: Shown, form: str) -> str:
     if form not in one.formats:
-        return "<td>not written</td>"
-    name = f"{NAMES.get(form, form)} of {one.name}"
-    label = NAMES.get(form, form)
-    return f'<td><a href="{escape(place(one.name, form))}" aria-label="{escape(name)}">{label}</a></td>'
+        return f"<span>{named(form)}: not written</span>"
+    name = f"{named(form)} of {one.name}"
+    label = named(form)
+    return f'<a href="{escape(place(one.name, form))}" aria-label="{escape(name)}">{label}</a>'
 
 
 def make(found: list[Sample], out: Path, language: str = "", jobs: int = 1) -> list[Shown]:
@@ -232,7 +239,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, MOST_JOBS), metavar="N")
     options = parser.parse_args()
     shown = make(samples(options.samples), Path(options.out), options.lang, options.jobs)
-    forms = [NAMES.get(form, form) for form in doctor.FORMATS if any(form in one.formats for one in shown)]
+    forms = [named(form) for form in doctor.FORMATS if any(form in one.formats for one in shown)]
     print(f"{len(shown)} samples as {', '.join(forms)}:")  # noqa: T201 - a tool's output
     print(f"  {Path(options.out).resolve() / 'index.html'}")  # noqa: T201
     problem = next((one.problem for one in shown if one.problem), "")
