@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from doctor.report.model import Report
 
 STATE = 1000  # added to the state that a plugin of monitoring found
+OF_FORMATS = ("max_length", "paper")  # options that say nothing but how certain formats are written
 QUIET = "quiet"  # no format of its own: the verdict in one line
 
 
@@ -79,12 +80,11 @@ def wanted(options: Namespace) -> list[tuple[str, str | None]] | None:
     if sum(1 for _, file in outputs if file in (None, "-")) > 1:
         complain("only one format can go to standard output; give the others a file with -o")
         return None
-    if options.max_length and not any(form != QUIET and "max_length" in FORMATS[form].takes for form, _ in outputs):
-        complain(f"--max-length is for these formats: {that_take('max_length')}")
-        return None
-    if options.paper and not any(form != QUIET and "paper" in FORMATS[form].takes for form, _ in outputs):
-        complain(f"--paper is for these formats: {that_take('paper')}")
-        return None
+    taken = {name for form, _ in outputs if form != QUIET for name in FORMATS[form].takes}
+    for name in OF_FORMATS:
+        if getattr(options, name) and name not in taken:
+            complain(f"--{name.replace('_', '-')} is for these formats: {that_take(name)}")
+            return None
     return outputs
 
 

@@ -67,6 +67,16 @@ class Told(NamedTuple):
     moment: int | None
     entries: tuple[Entry, ...]
 
+    def about(self) -> dict[str, str | None]:
+        """What the report is of, as the formats that have properties tell it."""
+        return {
+            "host": self.host if self.named else None,
+            "input": self.report["subject"]["source"],
+            "kind": self.report["subject"]["kind"],
+            "profile": self.report["profile"],
+            "verdict": self.report["summary"]["verdict"],
+        }
+
     def id_of(self, *words: str) -> str:
         """A UUID made from the host's name and `words`: the same in each run."""
         return str(self.uuid(*words))

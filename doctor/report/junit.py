@@ -44,15 +44,7 @@ def render(report: Report) -> str:
 
 def _properties(told: Told) -> Xml.Element:
     report = told.report
-    values = {
-        "host": told.host if told.named else None,
-        "input": report["subject"]["source"],
-        "kind": report["subject"]["kind"],
-        "profile": report["profile"],
-        "verdict": report["summary"]["verdict"],
-        "version": report["tool"]["version"],
-        **report["platform"],
-    }
+    values = {**told.about(), "version": report["tool"]["version"], **report["platform"]}
     found = Xml.Element("properties")
     found.extend(
         Xml.Element("property", {"name": name, "value": str(value)}) for name, value in values.items() if value

@@ -50,15 +50,7 @@ def render(report: Report) -> str:
 
 def _properties(told: Told) -> Json:
     report = told.report
-    return {
-        "host": told.host if told.named else None,
-        "input": report["subject"]["source"],
-        "kind": report["subject"]["kind"],
-        "profile": report["profile"],
-        "verdict": report["summary"]["verdict"],
-        "headline": report["summary"]["headline"],
-        "platform": report["platform"],
-    }
+    return {**told.about(), "headline": report["summary"]["headline"], "platform": report["platform"]}
 
 
 def _invocation(told: Told) -> Json:
