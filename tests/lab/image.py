@@ -6,13 +6,16 @@ content of the files that go into it. No mount and no loop device is used.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from .scenario import BASE, Scenario
 
@@ -111,14 +114,33 @@ def missing() -> list[str]:
     return sorted({pack for program, pack in NEEDED.items() if not shutil.which(program, path=PATH)})
 
 
+@contextlib.contextmanager
+def building() -> Iterator[None]:
+    """Several runners may boot guests from one cache, and only one at a time makes what they boot."""
+    if _held:
+        yield
+        return
+    with (cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _held.append(lock)
+        try:
+            yield
+        finally:
+            _held.clear()
+
+
+_held: list[TextIO] = []
+
+
 def image(scenario: Scenario) -> Image:
     """The image for a scenario, made where it is not in the cache. Raises LabError."""
     if scenario.kernel not in BASE["kernels"]:
         raise LabError(f"{scenario.name}: no kernel {scenario.kernel}; base.yaml has {', '.join(BASE['kernels'])}")
-    tree = _tree(scenario.kernel)
-    version = next((tree / "boot").glob("vmlinuz-*")).name.partition("-")[2]
-    files = {} if scenario.stale else scenario.files
-    return Image(version, _disk(tree), tree / f"boot/vmlinuz-{version}", _initrd(tree, version, files))
+    with building():
+        tree = _tree(scenario.kernel)
+        version = next((tree / "boot").glob("vmlinuz-*")).name.partition("-")[2]
+        files = {} if scenario.stale else scenario.files
+        return Image(version, _disk(tree), tree / f"boot/vmlinuz-{version}", _initrd(tree, version, files))
 
 
 def run(log: Path, *command: str | Path) -> None:

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from .image import RELEASE, UUID, Image, LabError, cache, digest, image, run
+from .image import RELEASE, UUID, Image, LabError, building, cache, digest, image, run
 from .machine import ALWAYS, DEFAULTS, DRIVES, Drive, Guest, brought, command, empty, packed, payload, put
 from .scenario import BASE, Scenario, parse
 
@@ -138,21 +138,27 @@ def taught(scenario: Scenario) -> str:
     made = image(scenario)
     release = BASE["kernels"][scenario.kernel].get("release", RELEASE)
     kept = cache() / f"{scenario.loader}-{release}.{digest(TEACH, MARK, FSTAB, DEFAULTS)}"
-    if not kept.is_file():
-        print(f"lab: {scenario.loader} of {release} writes what it reads, once", flush=True)
-        plain = {"title": "", "machine": {"iommu": "intel-none", "parts": []}, "expect": {"verdict": "ready"}}
-        blank = parse("taught", {**plain, "kernel": scenario.kernel, "loader": scenario.loader, "cmdline": MARK})
-        work = cache() / "teach"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        with Bench(blank, work, _first(blank, made)) as bench:
-            bench.boot()
-            found = bench.order({"order.sh": TEACH[scenario.loader] + "\n"}, "poweroff")
-        if "taught" not in found:
-            raise LabError(found.get("order.log", b"").decode("utf-8", "replace"))
-        kept.write_text(found["taught"].decode().replace(made.version, VERSION))
-        shutil.rmtree(work)
+    with building():
+        if not kept.is_file():
+            kept.write_text(_teach(scenario, made, release))
     return kept.read_text("utf-8").replace(VERSION, made.version)
+
+
+def _teach(scenario: Scenario, made: Image, release: str) -> str:
+    """Boots a guest that writes it."""
+    print(f"lab: {scenario.loader} of {release} writes what it reads, once", flush=True)
+    plain = {"title": "", "machine": {"iommu": "intel-none", "parts": []}, "expect": {"verdict": "ready"}}
+    blank = parse("taught", {**plain, "kernel": scenario.kernel, "loader": scenario.loader, "cmdline": MARK})
+    work = cache() / "teach"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    with Bench(blank, work, _first(blank, made)) as bench:
+        bench.boot()
+        found = bench.order({"order.sh": TEACH[scenario.loader] + "\n"}, "poweroff")
+    if "taught" not in found:
+        raise LabError(found.get("order.log", b"").decode("utf-8", "replace"))
+    shutil.rmtree(work)
+    return found["taught"].decode().replace(made.version, VERSION)
 
 
 def _first(scenario: Scenario, made: Image) -> str:
@@ -215,11 +221,12 @@ def _esp(scenario: Scenario, made: Image, text: str, work: Path) -> None:
 def _grub() -> Path:
     """GRUB as one EFI program that finds the guest's grub.cfg."""
     made = cache() / f"grub-{digest(FIND, MODULES)}.efi"
-    if not made.is_file():
-        config, log = cache() / "find.cfg", cache() / "grub.log"
-        config.write_text(FIND)
-        new = made.with_suffix(".new")
-        modules = f"--modules={MODULES}"
-        run(log, "grub-mkstandalone", "-O", "x86_64-efi", modules, "-o", new, f"boot/grub/grub.cfg={config}")
-        new.replace(made)
+    with building():
+        if not made.is_file():
+            config, log = cache() / "find.cfg", cache() / "grub.log"
+            config.write_text(FIND)
+            new = made.with_suffix(".new")
+            modules = f"--modules={MODULES}"
+            run(log, "grub-mkstandalone", "-O", "x86_64-efi", modules, "-o", new, f"boot/grub/grub.cfg={config}")
+            new.replace(made)
     return made

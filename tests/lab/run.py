@@ -8,7 +8,6 @@ Exit status: 0 all agree, 1 some do not, 2 it could not be tried.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import signal
 import sys
@@ -37,9 +36,7 @@ def main() -> int:
     try:
         scenarios = [load(name) for name in options.names or by_kind(options.heal)]
         ready(any(scenario.loader for scenario in scenarios))
-        with (cache() / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            return _all(scenarios, options.record)
+        return _all(scenarios, options.record)
     except (LabError, ScenarioError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
