@@ -3,7 +3,7 @@
     PYTHONPATH=tests python -m lab.chance [--seed N] [--count N] [--heal] [--out FILE]
 
 A seed always draws the same host from `faults.yaml`. It boots, and for every device the report's verdict must agree
-with VFIO; nobody wrote down what must be found. With --heal it boots through a loader and is healed and undone. One
+with VFIO; nobody wrote down what must be found. With --heal it boots through a loader, is healed and rebooted. One
 line of JSON for each seed is appended to the results.
 """
 
@@ -103,8 +103,8 @@ def look(scenario: Scenario, work: Path) -> dict[str, Any]:
 
 
 def cure(scenario: Scenario, work: Path) -> dict[str, Any]:
-    """Heals a host and takes it back, and says what is not as it should be."""
-    healing = heal(scenario, work)
+    """Heals a host and says what is not as it should be. It is not taken back: the scenarios prove undoing."""
+    healing = heal(scenario, work, take_back=False)
     write(healing, work.parent / f"{scenario.name}.tar.xz")
     kernel = json.loads(healing.states[0].truth)["kernel"]
     targets = tuple(target.address for target in diagnosis(scenario, healing.states[0].bundle).targets)
@@ -137,7 +137,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="lab-random")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--count", type=int, default=1, help="how many seeds")
-    parser.add_argument("--heal", action="store_true", help="through a loader: heal each host and take it back")
+    parser.add_argument("--heal", action="store_true", help="through a loader: heal each host and reboot it")
     parser.add_argument("--out", type=Path, default=cache() / "random.jsonl", help="the results, appended")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -37,36 +37,37 @@ PSEUDONYM = re.compile(r"facade00[0-9a-f-]{24,28}")
 SEED = "/boot/efi/loader/random-seed"
 """systemd-boot renews it at each boot."""
 BOOTS = ("ill", "healed", "undone")
+LOGS = ("plan.log", "undo.log")
 
 
 class Healing(NamedTuple):
-    """A guest's three boots, the scripts that ran between them, and what the scripts said."""
+    """A guest's boots (two, or three where it was taken back), the scripts between them, and what they said."""
 
-    states: tuple[State, State, State]
+    states: tuple[State, ...]
     script: str
     undo: str
-    said: tuple[str, str]
+    said: tuple[str, ...]
     steps: str
     seconds: float
 
 
-def heal(scenario: Scenario, work: Path) -> Healing:
+def heal(scenario: Scenario, work: Path, take_back: bool = True) -> Healing:
     """Boots `scenario`, heals it, takes it back; `work` is an empty directory. Raises LabError."""
     text = taught(scenario)
     began = time.monotonic()
     with Bench(scenario, work, text) as bench:
-        ill = bench.boot(scenario.prepare)
+        states = [bench.boot(scenario.prepare)]
         bundle = work / "bundle.tar.gz"
-        bundle.write_bytes(ill.bundle)
+        bundle.write_bytes(states[0].bundle)
         options = scenario.heal.options if scenario.heal else ()
         script, undo = (_script(bundle, options, *more) for more in ((), ("--undo",)))
-        said = _carried_out(bench, script)
-        healed = bench.boot()
-        taken_back = _carried_out(bench, undo)
-        undone = bench.boot()
+        said: list[str] = []
+        for words in (script, undo) if take_back else (script,):
+            said.append(_carried_out(bench, words))
+            states.append(bench.boot())
         bench.order({"order.sh": "true\n"}, "poweroff")
     seconds = time.monotonic() - began
-    return Healing((ill, healed, undone), script, undo, (said, taken_back), steps_of(options, ill.bundle), seconds)
+    return Healing(tuple(states), script, undo, tuple(said), steps_of(options, states[0].bundle), seconds)
 
 
 def _script(bundle: Path, options: tuple[str, ...], *more: str) -> str:
@@ -108,7 +109,7 @@ def judge_healing(scenario: Scenario, healing: Healing, drawn: tuple[str, ...] |
     found: list[str] = []
     judged: list[Judgement] = []
     last = heal.expect if heal.lasting else scenario.expect
-    for name, state, expect in zip(BOOTS, healing.states, (scenario.expect, heal.expect, last), strict=True):
+    for name, state, expect in zip(BOOTS, healing.states, (scenario.expect, heal.expect, last), strict=False):
         if drawn is None:
             judged.append(judge(scenario._replace(expect=expect), state.bundle, state.truth))
         else:
@@ -117,7 +118,8 @@ def judge_healing(scenario: Scenario, healing: Healing, drawn: tuple[str, ...] |
     targets = heal.expect.targets if drawn is None else drawn
     found += [f"healed: {words}" for words in _not_healed(scenario, healing.states[1], targets)]
     found += [f"healed: {words}" for words in _not_mended(scenario, heal, healing)]
-    found += [f"undone: {words}" for words in _not_undone(scenario, heal, healing)]
+    if len(healing.states) == len(BOOTS):
+        found += [f"undone: {words}" for words in _not_undone(scenario, heal, healing)]
     return Judgement(", ".join(one.verdict for one in judged), judged[1].answer, tuple(found))
 
 
@@ -193,9 +195,9 @@ def _configured(bundle: bytes) -> dict[str, tuple[str, str]]:
 def write(healing: Healing, path: Path) -> None:
     """Writes a healing into one small file: the same for the same healing."""
     members: dict[str, bytes] = {"plan.sh": healing.script.encode(), "undo.sh": healing.undo.encode()}
-    members["plan.log"], members["undo.log"] = (said.encode() for said in healing.said)
+    members |= {name: said.encode() for name, said in zip(LOGS, healing.said, strict=False)}
     members["steps.json"] = healing.steps.encode()
-    for name, state in zip(BOOTS, healing.states, strict=True):
+    for name, state in zip(BOOTS, healing.states, strict=False):
         # Unzipped: the three bundles are nearly the same, which only a common stream can use.
         members[f"{name}.tar"] = gzip.decompress(state.bundle)
         members[f"{name}.truth.json"] = state.truth.encode()
@@ -215,9 +217,8 @@ def read(path: Path) -> Healing:
         for member in archive:
             file = archive.extractfile(member)
             members[member.name] = file.read() if file is not None else b""
-    ill, healed, undone = (
-        State(gzip.compress(members[f"{name}.tar"], mtime=0), members[f"{name}.truth.json"].decode()) for name in BOOTS
-    )
     text = {name: data.decode() for name, data in members.items() if not name.endswith(".tar")}
-    said = (text["plan.log"], text["undo.log"])
-    return Healing((ill, healed, undone), text["plan.sh"], text["undo.sh"], said, text["steps.json"], 0.0)
+    boots = [name for name in BOOTS if f"{name}.tar" in members]
+    states = (State(gzip.compress(members[f"{name}.tar"], mtime=0), text[f"{name}.truth.json"]) for name in boots)
+    said = tuple(text[name] for name in LOGS if name in text)
+    return Healing(tuple(states), text["plan.sh"], text["undo.sh"], said, text["steps.json"], 0.0)
