@@ -140,10 +140,13 @@ words() {
                 }
             }
             held = split(body, word, /[ \t]+/); first = last = ""
+            # The kernel reads nothing behind a lone --.
+            for (end = 1; end <= held; end++) if (word[end] == "--") break
             for (w = 1; w <= wishes; w++) {
                 if (sign[w] == "+" || sign[w] == "^") {
-                    for (i = 1; i <= held; i++) if (word[i] != "" && norm(word[i]) == norm(wish[w])) break
-                    if (i <= held) continue
+                    for (i = 1; i < end; i++) if (word[i] != "" && norm(word[i]) == norm(wish[w])) break
+                    if (i < end) continue
+                    for (i = end + 1; i <= held; i++) if (norm(word[i]) == norm(wish[w])) word[i] = ""
                     if (sign[w] == "+") last = last " " wish[w]; else first = first wish[w] " "
                     continue
                 }
@@ -152,9 +155,11 @@ words() {
                     if (word[i] != "" && matches(word[i], wish[w]) && !wanted(word[i])) { word[i] = ""; hit = 1 }
                 if (!hit && sign[w] == "-" && !all_there()) exit 3
             }
-            out = ""
-            for (i = 1; i <= held; i++) if (word[i] != "") out = out (out == "" ? "" : " ") word[i]
-            out = first out last; sub(/^ /, "", out); sub(/ $/, "", out)
+            out = behind = ""
+            for (i = 1; i < end; i++) if (word[i] != "") out = out " " word[i]
+            for (i = end + 1; i <= held; i++) if (word[i] != "") behind = behind " " word[i]
+            if (end == held || behind != "") behind = (end <= held ? " " word[end] : "") behind
+            out = first substr(out, 2) last behind; sub(/^ /, "", out); sub(/ $/, "", out)
             was = body; gsub(/[ \t]+/, " ", was); sub(/^ /, "", was); sub(/ $/, "", was)
             if (out != was) file[at] = head out tail
             for (i = 1; i <= have; i++) print file[i]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from doctor.facts.bootfiles import GRUB_VARIABLES
 from doctor.facts.fact import UNKNOWN
 from doctor.record import NamedTuple
 from doctor.say import say
 from doctor.treatment import safe
 from doctor.treatment.files import Draft, Drafts, Part, is_current
 from doctor.treatment.outcome import make_step, runs, step_of, verify_of
-from doctor.treatment.words import Grammar, Wish, holds, key, rewrite, value
+from doctor.treatment.words import END, Grammar, Wish, holds, key, live, rewrite, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,13 +111,16 @@ def _groups(job: Job, way: Way) -> list[list[ConfigLine]]:
 
 def _edit(job: Job, way: Way, drafts: Drafts, lines: list[ConfigLine]) -> None:
     """Rewrite the lines of one group."""
+    grub = all(line.variable in GRUB_VARIABLES for line in lines)
+    if grub:
+        lines = sorted(lines, key=lambda line: GRUB_VARIABLES.index(line.variable or ""))
     if way.data.get("style") == "line":
         # The file is to be one line: what stands on further lines joins the first.
         joined = tuple(word for line in lines for word in line.words)
         old: Sequence[Sequence[str]] = [joined, *([] for _ in lines[1:])]
     else:
         old = [line.words for line in lines]
-    new = rewrite(old, _home(lines, way), job.wish, job.rules)
+    new = rewrite(old, _home(lines, way), job.wish, job.rules, grub)
     for line, words in zip(lines, new, strict=True):
         if list(line.words) == words:
             continue
@@ -144,7 +148,7 @@ def _home(lines: list[ConfigLine], way: Way) -> int:
 def _rendered(line: ConfigLine, words: list[str], drop: bool) -> Any:
     """The line with new words; None to drop it; UNKNOWN if it cannot be written anew safely."""
     own = (f"${line.variable}", f"${{{line.variable}}}") if line.variable else ()
-    plain = all(word in own or safe.fits("parameter", word) for word in (*words, *line.words))
+    plain = all(word in (*own, END) or safe.fits("parameter", word) for word in (*words, *line.words))
     if not plain or line.span > 1 or safe.redacted(line.text) or not safe.comment_tail(line.tail):
         return UNKNOWN
     if drop and not words:
@@ -165,7 +169,7 @@ def _rendered(line: ConfigLine, words: list[str], drop: bool) -> Any:
 def _swap(way: Way, line: ConfigLine, words: list[str]) -> Action | None:
     """The edit of a line that is not written anew: which words go, which come; None if one is not plain."""
     gone = [word for word in line.words if word not in words]
-    come = [word for word in words if word not in line.words]
+    come = [word for word in live(words) if word not in live(line.words)]
     if line.span > 1 or not all(map(_plain, (*gone, *come))) or not safe.fits("path", line.path):
         return None
     style = "keyword" if way.data.get("style") == "options" else str(way.data.get("style"))
@@ -242,8 +246,8 @@ def _credit(job: Job, draft: Draft, old: list[str], new: list[str]) -> None:
     """Say in the draft who asked for the change of one line, and what it is."""
     said: list[tuple[str, list[Ask], tuple[str, ...]]] = []
     for word, asks in job.wish.adds.items():
-        if word in new and word not in old:
-            was = [gone for gone in old if key(gone) == key(word) and gone not in new]
+        if word in live(new) and word not in live(old):
+            was = [gone for gone in live(old) if key(gone) == key(word) and gone not in new]
             instead = say(" in place of {was}", was=" ".join(was)) if was and all(map(_plain, was)) else ""
             said.append((say("add {word}{instead}", word=word, instead=instead), asks, job.verify(word)))
     for word, asks in job.wish.removes.items():
@@ -268,8 +272,12 @@ def _by_command(job: Job, way: Way, prefix: str) -> list[Step]:
         new = rewrite([old], 0, job.wish, job.rules)[0]
         if new == old:
             return []
+        if END in old and set(live(new)) - set(live(old)):
+            return [_before_the_end(job, prefix)]
         adds, removes = _changes(way, old, new)
         command, undo = _command(way.data, adds, removes), _command(way.data, *_changes(way, new, old))
+    elif job.wish.adds and _has_an_end(job):
+        return [_before_the_end(job, prefix)]
     else:
         adds, removes = (safe.sift("parameter", words)[0] for words in (job.wish.adds, job.wish.removes))
         command = _command(way.data, adds, removes)
@@ -281,6 +289,25 @@ def _by_command(job: Job, way: Way, prefix: str) -> list[Step]:
     back = [undo] if undo else []
     done = runs([command], back)
     return [make_step("kernel_parameter", summary, job.asks, [command], undo=back, verify=verify, actions=done)]
+
+
+def _has_an_end(job: Job) -> bool:
+    """Whether a lone `--` stands in what was seen of the command line, running or configured."""
+    configured = job.facts.boot.configured
+    running = [word for piece in job.facts.evidence.pieces("proc/cmdline") for word in piece.text.split()]
+    return END in running or (configured.known and END in configured.value)
+
+
+def _before_the_end(job: Job, prefix: str) -> Step:
+    """What a tool cannot do that puts new words at the end of a line that the kernel does not read to its end."""
+    told = say(
+        "{prefix}{wanted}, in every boot entry, before the lone --: by hand, because the tool would put it behind, "
+        "where the kernel does not read it",
+        prefix=prefix,
+        wanted=_wanted(job),
+    )
+    by_hand: Action = {"op": "by-hand", "text": safe.words(told)}
+    return make_step("kernel_parameter", told, job.asks, verify=job.verify(*job.words), actions=[by_hand])
 
 
 def _changes(way: Way, old: list[str], new: list[str]) -> tuple[list[str], list[str]]:

@@ -45,8 +45,8 @@ class Action(_Op, total=False):
     write-file: `lines` are all of `path`, whose mode is `mode`;
     delete-file: `path` goes, which holds nothing but `lines`, blank lines and comments;
     edit-words: in the line of `path` (a pattern for several files) that holds parameters, found by `style` and `name`:
-        `words`, each with a sign: - goes, ~ goes if it is there (~NAME=* is each of that name), + comes at the end,
-        ^ at the front;
+        `words`, each with a sign: - goes, ~ goes if it is there (~NAME=* is each of that name), + comes at the end
+        (before a lone --, and from behind it), ^ at the front;
     set-vm-key: `key` of the guest `vm` becomes `value`, or goes if there is none, by `command`; `show` prints what it
         was, and of `undo` the first puts that back, which the shell's `old` holds, the second if it was not there;
     run: the shell's `command`, and `undo`, the commands that take it back;

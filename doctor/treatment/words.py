@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from doctor.treatment.steps import Ask
 
 
+END = "--"
+
+
 class Grammar(NamedTuple):
     """How repeated parameters are read; see `rules/platforms/kernel.yaml`."""
 
@@ -184,20 +187,29 @@ def strip(word: str, wish: Wish, rules: Grammar) -> str | None:
     return f"{word.partition('=')[0]}={','.join(members)}" if any(members) else None
 
 
-def rewrite(lines: Sequence[Sequence[str]], home: int, wish: Wish, rules: Grammar) -> list[list[str]]:
+def rewrite(
+    lines: Sequence[Sequence[str]], home: int, wish: Wish, rules: Grammar, joined: bool = False
+) -> list[list[str]]:
     """The words of each line after the wish; what is new goes where its old value stood, else to line `home`.
+
+    The kernel reads nothing behind a lone `--` (linux init/main.c): there no word counts as present, and what is new
+    goes before it. `joined`: the lines make up one command line, in this order, so the first `--` ends all of it.
 
     >>> rules = Grammar(frozenset(), frozenset(), {})
     >>> rewrite([["quiet", "intel_iommu=off"]], 0, Wish({"intel_iommu=on": [], "x=1": []}, {}, []), rules)
     [['quiet', 'intel_iommu=on', 'x=1']]
+    >>> rewrite([["quiet", "--", "iommu=pt", "splash"]], 0, Wish({"iommu=pt": []}, {}, []), rules)
+    [['quiet', 'iommu=pt', '--', 'splash']]
     """
+    ends = _ends(lines, joined)
     stripped = [[(word, strip(word, wish, rules)) for word in line] for line in lines]
-    kept = [after for line in stripped for _, after in line if after is not None]
+    kept = [after for line, end in zip(stripped, ends, strict=True) for _, after in line[:end] if after is not None]
     pending = [add for add in wish.adds if not any(holds(word, add, rules) for word in kept)]
+    moved = list(pending)
     out: list[list[str]] = []
-    for line in stripped:
+    for line, end in zip(stripped, ends, strict=True):
         words: list[str] = []
-        for before, after in line:
+        for before, after in line[:end]:
             if after is not None:
                 words.append(after)
             elif any(key(add) == key(before) for add in pending):
@@ -205,5 +217,36 @@ def rewrite(lines: Sequence[Sequence[str]], home: int, wish: Wish, rules: Gramma
                 pending = [add for add in pending if key(add) != key(before)]
         out.append(words)
     if out:
-        out[home] += pending
-    return out
+        # A line that is wholly behind the end takes nothing that is to be read.
+        out[home if ends[home] or not lines[home] else _ending(lines)] += pending
+    return [words + _behind(line[end:], moved, rules) for words, line, end in zip(out, stripped, ends, strict=True)]
+
+
+def live(words: Sequence[str]) -> list[str]:
+    """The words that the kernel reads.
+
+    >>> live(["quiet", "--", "iommu=pt"])
+    ['quiet']
+    """
+    return list(words[: words.index(END)]) if END in words else list(words)
+
+
+def _ends(lines: Sequence[Sequence[str]], joined: bool) -> list[int]:
+    """For each line how many of its words the kernel reads."""
+    ends: list[int] = []
+    over = False
+    for line in lines:
+        ends.append(0 if over else len(live(line)))
+        over = over or (joined and END in line)
+    return ends
+
+
+def _ending(lines: Sequence[Sequence[str]]) -> int:
+    """The first line that holds the end."""
+    return next(at for at, line in enumerate(lines) if END in line)
+
+
+def _behind(words: Sequence[tuple[str, str | None]], moved: list[str], rules: Grammar) -> list[str]:
+    """What stays of the words that the kernel does not read, without those that stand before the end now."""
+    kept = [after for word, after in words if after is not None and not any(holds(word, add, rules) for add in moved)]
+    return [] if kept == [END] and len(words) > 1 else kept

@@ -89,7 +89,7 @@ def _against_vfio(said: Diagnosis, devices: dict[str, Any]) -> list[str]:
 
 def given(asked: dict[str, Any]) -> bool:
     """Whether VFIO gives the device away."""
-    return bool(asked["viable"] and asked["opened"])
+    return bool(asked["viable"] and asked["opened"] and "error" not in asked)
 
 
 def opens(facts: dict[str, Any]) -> bool:

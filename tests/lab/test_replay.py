@@ -23,9 +23,7 @@ UNBOOTED = (
     "heal-after-dashes",
     "heal-kernel-7-companion",
     "heal-kernel-7-intremap-off",
-    "heal-not-rebooted",
     "heal-sriov",
-    "heal-wrong-file-grub",
 )
 """Scenarios that are not recorded yet: make lab-record SCENARIO=name."""
 HEALINGS = sorted(path.name.removesuffix(".tar.xz") for path in HEALED.glob("*.tar.xz"))

@@ -1,9 +1,12 @@
 """Runs in the guest as root: asks VFIO itself which PCI endpoints can be given away, and prints JSON.
 
 Three questions of each endpoint. `now`: as the host stands, is the group viable, does it attach, does the
-device open? `managed`, for a device that a VM's configuration hands to a manager which rebinds: the same as
-soon as it is bound as that manager would. `bound`, for a device that nobody meant: the same as soon as its
-own slot is bound and nothing else. Opening resets a device and loads modules: other evidence comes before.
+device open, and where a user `player` starts the guest, can its memory be pinned? `managed`, for a device that a
+VM's configuration hands to a manager which rebinds: the same as soon as it is bound as that manager would. `bound`,
+for a device that nobody meant: the same as soon as its own slot is bound and nothing else. Opening resets a device
+and loads modules: other evidence comes before.
+
+With --start it asks the first question only, of what is bound: a guest that somebody tried to start.
 
 Nothing but the standard library: it runs alone.
 """
@@ -11,12 +14,15 @@ Nothing but the standard library: it runs alone.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import hashlib
 import json
+import mmap
 import os
 import re
+import resource
 import struct
 import subprocess
 import sys
@@ -29,7 +35,11 @@ GROUPS = Path("/sys/kernel/iommu_groups")
 CONTAINER = "/dev/vfio/vfio"
 BASE = 0x3B00 + 100  # _IO(';', 100)
 SET_IOMMU, GET_STATUS, SET_CONTAINER, GET_DEVICE = BASE + 2, BASE + 3, BASE + 4, BASE + 6
+MAP_DMA = BASE + 13
 TYPE1V2, VIABLE = 3, 1
+MEMORY = 64 << 20
+"""What the guest of the user `player` has, in bytes."""
+NOBODY = 65534
 OURS = "virtio-pci"  # the guest's own disks: taking them away would end the guest
 CONFIGURED = (
     "etc/default/grub*",
@@ -45,6 +55,7 @@ CONFIGURED = (
     "boot/grub/grub.cfg",
     "boot/efi/loader/**/*",
 )
+MEMLOCK = re.compile(r"^player\s+-\s+memlock\s+(\d+)", re.MULTILINE)  # limits.conf(5): KiB
 HOSTPCI = re.compile(r"^hostpci\d+:\s*(?:host=)?([0-9a-f:.;]+)", re.MULTILINE)
 
 
@@ -83,7 +94,7 @@ def is_endpoint(address: str) -> bool:
     return len(head) == 16 and head[14] & 0x7F == 0
 
 
-def ask(address: str) -> dict[str, Any]:
+def ask(address: str, as_player: bool = True) -> dict[str, Any]:
     """Goes the way QEMU goes, one step after the other, and says where it ends."""
     answer: dict[str, Any] = {"viable": None, "attached": False, "opened": False}
     group = link(device(address) / "iommu_group")
@@ -108,12 +119,48 @@ def ask(address: str) -> dict[str, Any]:
         # A mutable buffer: with bytes, Python returns the buffer and the descriptor's number is lost.
         fds.append(fcntl.ioctl(fd, GET_DEVICE, bytearray(address.encode() + b"\0")))
         answer["opened"] = True
+        step = "VFIO_IOMMU_MAP_DMA"
+        if as_player:
+            pin(container)
     except OSError as error:
         answer["error"] = f"{step}: {errno.errorcode.get(error.errno or 0, '?')}"
     finally:
         for fd in reversed(fds):
             os.close(fd)
     return answer
+
+
+def limit_of_player() -> int | None:
+    """The limit of locked memory, in bytes, of the user who starts the guest; None if it is root."""
+    for path in sorted(Path("/etc/security/limits.d").glob("*.conf")):
+        found = MEMLOCK.search(path.read_text())
+        if found:
+            return int(found.group(1)) << 10
+    return None
+
+
+def pin(container: int) -> None:
+    """Has VFIO pin the guest's memory as the QEMU of the user `player` would. Raises OSError.
+
+    The descriptors are root's, as those that libvirt hands to QEMU; who maps is what counts (vfio_lock_acct).
+    """
+    limit = limit_of_player()
+    if limit is None:
+        return
+    child = os.fork()
+    if not child:
+        try:
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
+            os.setuid(NOBODY)
+            memory = mmap.mmap(-1, MEMORY)
+            address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+            fcntl.ioctl(container, MAP_DMA, struct.pack("IIQQQ", 32, 3, address, 0, MEMORY))
+        except OSError as error:
+            os._exit(error.errno or 1)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise OSError(status, os.strerror(status))
 
 
 def write(path: Path, words: str) -> None:
@@ -214,7 +261,7 @@ def answers() -> dict[str, dict[str, Any]]:
             continue
         held = bind(slot)
         for address in slot:
-            known[address]["bound"] = ask(address)
+            known[address]["bound"] = ask(address, as_player=False)
         give_back(held)
     return known
 
@@ -233,6 +280,11 @@ def files() -> dict[str, str]:
 def main() -> None:
     """Prints the truth."""
     load("vfio_iommu_type1")  # as every VM manager does
+    if sys.argv[1:] == ["--start"]:
+        for address in endpoints():
+            if link(device(address) / "driver") == "vfio-pci":
+                ask(address)
+        return
     facts: dict[str, Any] = {"kernel": os.uname().release, "cmdline": text(Path("/proc/cmdline"))}
     facts["iommus"] = entries(Path("/sys/class/iommu"))
     facts["devices"] = answers()

@@ -239,6 +239,10 @@ def test_a_command_that_is_not_there_stops_it(report: Make, tmp_path: Path) -> N
         ('GRUB_CMDLINE_LINUX_DEFAULT="intel_iommu=off x"', 'GRUB_CMDLINE_LINUX_DEFAULT="x intel_iommu=on"'),
         ('GRUB_CMDLINE_LINUX_DEFAULT="intel_iommu=on"', 'GRUB_CMDLINE_LINUX_DEFAULT="intel_iommu=on"'),
         ('GRUB_CMDLINE_LINUX_DEFAULT="a=\\"b c\\""', 'GRUB_CMDLINE_LINUX_DEFAULT="a=\\"b c\\" intel_iommu=on"'),
+        ('GRUB_CMDLINE_LINUX_DEFAULT="x -- y"', 'GRUB_CMDLINE_LINUX_DEFAULT="x intel_iommu=on -- y"'),
+        ('GRUB_CMDLINE_LINUX_DEFAULT="x -- intel_iommu=on"', 'GRUB_CMDLINE_LINUX_DEFAULT="x intel_iommu=on"'),
+        ('GRUB_CMDLINE_LINUX_DEFAULT="-- y intel_iommu=on"', 'GRUB_CMDLINE_LINUX_DEFAULT="intel_iommu=on -- y"'),
+        ('GRUB_CMDLINE_LINUX_DEFAULT="x intel_iommu=on --"', 'GRUB_CMDLINE_LINUX_DEFAULT="x intel_iommu=on --"'),
         ('GRUB_CMDLINE_LINUX="x"', None),
         ('GRUB_CMDLINE_LINUX_DEFAULT="open', None),
     ],
@@ -249,6 +253,31 @@ def test_a_line_that_was_not_seen(text: str, wanted: str | None, report: Make, t
     done = root.run(script.render(made))
     assert done.returncode == (0 if wanted else 2)
     assert (root.root / "etc/default/grub").read_text() == (wanted or text) + "\n"
+
+
+def test_what_stands_behind_the_end_is_moved(report: Make, tmp_path: Path) -> None:
+    text = 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=off -- intel_iommu=on splash"\n'
+    made = report(
+        {"etc/os-release": "ID=debian", "etc/default/grub": text}, {"kernel_parameter": {"add": ["intel_iommu=on"]}}
+    )
+    root = Root(tmp_path, {"etc/default/grub": text.strip()})
+    wanted = 'GRUB_CMDLINE_LINUX_DEFAULT="quiet intel_iommu=on -- splash"\n'
+    for _ in range(2):
+        done = root.run(script.render(made))
+        assert done.returncode == 0, done.stderr
+        assert (root.root / "etc/default/grub").read_text() == wanted
+
+
+@pytest.mark.parametrize(
+    "files", [{"proc/cmdline": "root=x -- splash"}, {"boot/loader/entries/a.conf": "title a\noptions root=x -- splash"}]
+)
+def test_a_tool_that_would_put_a_word_behind_the_end_is_not_used(files: dict[str, str], report: Make) -> None:
+    host = {"etc/os-release": "ID=fedora\nVERSION_ID=40", **files}
+    (added,) = report(host, {"kernel_parameter": {"add": ["intel_iommu=on"]}})["plan"]["steps"][:1]
+    assert "before the lone --" in added["summary"]
+    assert not added["commands"]
+    (removed,) = report(host, {"kernel_parameter": {"remove": ["splash"]}})["plan"]["steps"][:1]
+    assert removed["commands"]
 
 
 def test_a_redacted_line_keeps_what_it_holds(report: Make, tmp_path: Path) -> None:

@@ -55,6 +55,34 @@ def test_replacement_keeps_the_place_on_its_own_line(platforms: dict[str, Any]) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("present", "add", "remove", "result"),
+    [
+        ("quiet -- intel_iommu=on", ["intel_iommu=on"], [], "quiet intel_iommu=on"),
+        ("quiet -- intel_iommu=off x", ["intel_iommu=on"], [], "quiet intel_iommu=on -- x"),
+        ("intel_iommu=off -- x", ["intel_iommu=on"], [], "intel_iommu=on -- x"),
+        ("intel_iommu=on -- intel_iommu=on", ["intel_iommu=on"], [], "intel_iommu=on -- intel_iommu=on"),
+        ("a iommu=off -- iommu=off x", [], ["iommu=off"], "a -- x"),
+        ("a --", ["iommu=pt"], [], "a iommu=pt --"),
+    ],
+)
+def test_nothing_new_goes_behind_the_end(
+    present: str, add: list[str], remove: list[str], result: str, platforms: dict[str, Any]
+) -> None:
+    rules = grammar(platforms)
+    words = rewrite([present.split()], 0, merge([ask("c", add, remove)], rules), rules)[0]
+    assert " ".join(words) == result
+
+
+def test_the_end_ends_the_lines_that_follow_too(platforms: dict[str, Any]) -> None:
+    rules = grammar(platforms)
+    wish = merge([ask("c", ["iommu=pt"])], rules)
+    lines = [["a", "--", "b"], ["quiet", "iommu=pt"]]
+    assert rewrite(lines, 1, wish, rules, joined=True) == [["a", "iommu=pt", "--", "b"], ["quiet"]]
+    assert rewrite(lines, 1, wish, rules) == lines
+    assert rewrite([[], ["quiet"]], 0, wish, rules, joined=True) == [["iommu=pt"], ["quiet"]]
+
+
 def test_the_earlier_wish_holds(platforms: dict[str, Any]) -> None:
     rules = grammar(platforms)
     wish = merge([ask("first", ["iommu=pt"]), ask("second", ["iommu=nopt"], ["iommu=pt"])], rules)
