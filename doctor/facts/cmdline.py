@@ -102,6 +102,14 @@ def _tokens(text: str) -> list[str]:
     return [token for token in [*tokens, current] if token]
 
 
+class Effect(NamedTuple):
+    """A word that takes effect. `exact`: it with the one option that does; `until`: the kernel that no longer does."""
+
+    word: Word
+    exact: str
+    until: tuple[int, ...] | None
+
+
 class Cmdline:
     """What the running command line says; while it is unknown, what the next boot's says, weakly."""
 
@@ -112,10 +120,13 @@ class Cmdline:
         """
         self.words, self._data, self._kernel = words, parameters, kernel or unknown
         self.known_effects = effects_of(parameters)
-        self._effects: dict[str, list[tuple[Word, tuple[int, ...] | None]]] | None = None
+        self._effects: dict[str, list[Effect]] | None = None
 
     def lookup(self, name: str) -> Any:
-        """An effect (`disables_dma`), `typos`, `useless`, `ignored`, or a parameter by its name."""
+        """An effect (`disables_dma`), `typos`, `useless`, `ignored`, or a parameter by its name.
+
+        `disables_dma_options` are the effect's words with nothing but the option that has it.
+        """
         if name in ("typos", "useless", "ignored", "text", "known", "words"):
             return getattr(self, "_" + name)()
         if name in PARTS:
@@ -127,31 +138,32 @@ class Cmdline:
             return self.words
         if name in self.known_effects:
             return self._effect(name)
+        if name.removesuffix(OPTIONS) in self.known_effects:
+            return self._effect(name.removesuffix(OPTIONS), exact=True)
         wanted = name.replace("-", "_")
         found = [word for word in self.words.value if word.name == wanted and not word.ignored]
         value = (found[-1].value if found[-1].value is not None else "") if found else None
         return Fact(value, self._cite(found), weak=self.words.weak)
 
-    def _effect(self, name: str) -> Fact:
+    def _effect(self, name: str, exact: bool = False) -> Fact:
         """The words that have an effect; unknown if that hangs on the kernel's version alone, and nothing tells it."""
-        found, kernel = [], None
-        for word, until in self.effects().get(name, []):
-            if until is not None:
+        found: list[Effect] = []
+        kernel = None
+        for effect in self.effects().get(name, []):
+            if effect.until is not None:
                 kernel = kernel or self._kernel()
-                if not kernel.known or kernel.value >= until:
+                if not kernel.known or kernel.value >= effect.until:
                     continue
-            found.append(word)
+            found.append(effect)
         if not found and kernel is not None and not kernel.known:
             return kernel
         weak = self.words.weak or bool(kernel and kernel.weak)
-        sources = self._cite(found) + (kernel.sources[:1] if kernel else ())
-        return Fact(Listing(word.raw for word in found), tuple(dict.fromkeys(sources)), weak=weak)
+        sources = self._cite([effect.word for effect in found]) + (kernel.sources[:1] if kernel else ())
+        said = [effect.exact if exact else effect.word.raw for effect in found]
+        return Fact(Listing(said), tuple(dict.fromkeys(sources)), weak=weak)
 
-    def effects(self) -> dict[str, list[tuple[Word, tuple[int, ...] | None]]]:
-        """The words that take effect, by effect, with the version from which on they no longer do.
-
-        Of the options of one slot the last wins.
-        """
+    def effects(self) -> dict[str, list[Effect]]:
+        """The words that take effect, by effect. Of the options of one slot the last wins."""
         if self._effects is None:
             slots: dict[str, tuple[dict[str, Any], Word]] = {}
             for word in self.words.value if self.words.known else ():
@@ -161,9 +173,10 @@ class Cmdline:
             self._effects = {}
             for option, word in slots.values():
                 until = tuple(int(number) for number in option["until"].split(".")) if "until" in option else None
-                for effect in (_effect(option), option.get("also")):
-                    if effect:
-                        self._effects.setdefault(effect, []).append((word, until))
+                exact = f"{word.raw.partition('=')[0]}={option['option']}" if option["option"] else word.raw
+                for name in (_effect(option), option.get("also")):
+                    if name:
+                        self._effects.setdefault(name, []).append(Effect(word, exact, until))
         return self._effects
 
     def _options(self, word: Word) -> list[dict[str, Any]]:
@@ -270,6 +283,7 @@ def effects_of(parameters: dict[str, Any]) -> frozenset[str]:
     return frozenset(name for name in found if name)
 
 
+OPTIONS = "_options"
 PARTS = {
     "typos_given": ("typos", "given"),
     "typos_meant": ("typos", "meant"),

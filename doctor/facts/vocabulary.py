@@ -5,7 +5,7 @@ from __future__ import annotations
 from doctor.facts.acpi import Acpi
 from doctor.facts.binding import Binding
 from doctor.facts.boot import Boot
-from doctor.facts.cmdline import PARTS, effects_of
+from doctor.facts.cmdline import OPTIONS, PARTS, effects_of
 from doctor.facts.firmware import Firmware
 from doctor.facts.given import Given
 from doctor.facts.host import Host
@@ -37,6 +37,7 @@ def vocabulary(knowledge: dict[str, Any]) -> dict[str, frozenset[str] | None]:
     parameters = {option["name"] for option in knowledge["parameters"]["options"]}
     parameters |= set(knowledge["parameters"]["known"])
     effects = effects_of(knowledge["parameters"])
+    effects |= {name + OPTIONS for name in effects}
     cmdline = frozenset(_CMDLINE | effects | parameters | {name.replace("-", "_") for name in parameters})
     groups: dict[str, frozenset[str] | None] = {
         "machine": frozenset(Machine._fields),
