@@ -50,6 +50,8 @@ TEACH = {
     "systemd-boot": 'kernel-install add "$(uname -r)" "/boot/vmlinuz-$(uname -r)" && '
     'cp /boot/efi/loader/entries/*.conf "$OUT/taught"',
 }
+LEFT_OUT = {"trixie": ("etc/grub.d/25_bli", "etc/grub.d/30_uefi-firmware")}
+"""Scripts of a release whose commands bookworm's GRUB does not know: it reboots at `fwsetup --is-supported`."""
 NEEDED = {
     CODE: "ovmf",
     Path("/usr/sbin/sfdisk"): "fdisk",
@@ -136,12 +138,17 @@ class Bench:
 def taught(scenario: Scenario) -> str:
     """What the loader of this scenario's kernel reads, with MARK for the command line. Raises LabError."""
     made = image(scenario)
-    release = BASE["kernels"][scenario.kernel].get("release", RELEASE)
-    kept = cache() / f"{scenario.loader}-{release}.{digest(TEACH, MARK, FSTAB, DEFAULTS)}"
+    release = _release(scenario)
+    kept = cache() / f"{scenario.loader}-{release}.{digest(TEACH, MARK, FSTAB, DEFAULTS, *LEFT_OUT.get(release, ()))}"
     with building():
         if not kept.is_file():
             kept.write_text(_teach(scenario, made, release))
     return kept.read_text("utf-8").replace(VERSION, made.version)
+
+
+def _release(scenario: Scenario) -> str:
+    """The Debian release of its kernel."""
+    return str(BASE["kernels"][scenario.kernel].get("release", RELEASE))
 
 
 def _teach(scenario: Scenario, made: Image, release: str) -> str:
@@ -178,6 +185,7 @@ def _files(scenario: Scenario, made: Image, text: str) -> dict[str, str | Path]:
         defaults = DEFAULTS.format(always=ALWAYS, cmdline=scenario.configured)
         files["etc/default/grub"] = defaults.replace("GRUB_TIMEOUT=5", "GRUB_TIMEOUT=0\nGRUB_TERMINAL=console")
         files["boot/grub/grub.cfg"] = text.replace(MARK, scenario.cmdline)
+        files |= dict.fromkeys(LEFT_OUT.get(_release(scenario), ()), "")
     else:
         files["etc/kernel/cmdline"] = _kernel_cmdline(scenario.configured) + "\n"
     return {**files, **scenario.files}
