@@ -96,8 +96,10 @@ class TargetFacts:
         "twins",
         "unbound_companions",
         "undecided",
+        "virtual",
         "vm",
         "vms",
+        "waits",
         "wanted_ids",
     )
 
@@ -382,6 +384,18 @@ class TargetFacts:
         slot = self.address.rpartition(".")[0]
         kept = [other for other in found if other.slot != slot and other.address not in self._targets]
         return Listing({other.address: other for other in kept}.values())
+
+    @property
+    def virtual(self) -> bool:
+        """Whether it is an SR-IOV virtual function, which is not there before the host makes it."""
+        return self.device is not None and self.device.physfn is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether something that lasts has set its driver_override to vfio-pci, and no driver holds it."""
+        if self.device is None or self.device.override != "vfio-pci" or self.device.driver.value is not None:
+            return False
+        return any(one.driver == "vfio-pci" and one.when != "guest" for one in self._host.overrides.of(self.address))
 
     @property
     def host_drivers(self) -> tuple[str, ...]:
