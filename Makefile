@@ -71,8 +71,8 @@ lab-heal: setup ## heal hosts by the tool's own script and a real reboot, and ta
 lab-record: setup ## as lab, and renew samples/lab and samples/healed; SCENARIO=name for one, HEAL=1 for all that are healed
 	@PYTHONPATH=tests $(PY) -m lab.run --record $(if $(HEAL),--heal) $(SCENARIO)
 
-lab-random: setup ## hosts drawn by chance, held against VFIO: SEED=first COUNT=how many HEAL=1 to heal them
-	@PYTHONPATH=tests $(PY) -m lab.chance --seed $(or $(SEED),1) --count $(or $(COUNT),1) $(if $(HEAL),--heal)
+lab-random: setup ## hosts drawn by chance, held against VFIO: SEED=first COUNT=how many HEAL=1 to heal them; or KEEP=1
+	@PYTHONPATH=tests $(PY) -m lab.chance $(if $(KEEP),--keep,--seed $(or $(SEED),1) --count $(or $(COUNT),1) $(if $(HEAL),--heal))
 
 roots: setup $(COMPILED) ## run the scripts of plans in Debian roots; TRY=words for some of them; needs root: docs/platforms.md
 	@$(PY) tools/roots.py --try "$(TRY)"

@@ -1,16 +1,19 @@
 """Hosts drawn by chance: `make lab-random SEED=n`, `make lab-random COUNT=50`.
 
     PYTHONPATH=tests python -m lab.chance [--seed N] [--count N] [--heal] [--out FILE]
+    PYTHONPATH=tests python -m lab.chance --keep
 
 A seed always draws the same host from `faults.yaml`. It boots, and for every device the report's verdict must agree
 with VFIO; nobody wrote down what must be found. With --heal it boots through a loader, is healed and rebooted. One
-line of JSON for each seed is appended to the results.
+line of JSON for each seed is appended to the results. --keep packs what came of all seeds into samples/chance,
+which `make test` replays.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import random
 import signal
@@ -21,15 +24,17 @@ from typing import Any
 
 import yaml
 
-from .heal import heal, judge_healing, write
+from .heal import Healing, heal, judge_healing, members_of, read, squeezed, states_of, unsqueezed, write
 from .image import LabError, cache
 from .judge import Judgement, agreement, diagnosis
+from .loader import State
 from .machine import boot
 from .run import ready
-from .scenario import HERE, Scenario, parse
+from .scenario import BASE, HERE, Scenario, parse
 
 TABLE: dict[str, Any] = yaml.safe_load((HERE / "faults.yaml").read_text("utf-8"))
 LOADERS = ("grub", "systemd-boot")
+KEPT = HERE.parents[1] / "samples/chance/seeds.tar.xz"
 
 
 def draw(seed: int, heal: bool = False, table: dict[str, Any] = TABLE) -> tuple[Scenario, tuple[str, ...]]:
@@ -132,6 +137,49 @@ def try_one(seed: int, healed: bool) -> dict[str, Any]:
     return row | {"at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"}
 
 
+def keep(results: Path, folder: Path, path: Path) -> int:
+    """Packs the last row of each seed, with its bundles and truths, into one file; returns how many there are."""
+    rows: dict[str, dict[str, Any]] = {}
+    for line in results.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        if "error" not in row:
+            rows[f"{'heal' if row['healed'] else 'look'}-{row['seed']:03}"] = row
+    members: dict[str, bytes] = {}
+    for name, row in sorted(rows.items()):
+        base = folder / f"seed-{row['seed']}"
+        if row["healed"]:
+            states = read(base.with_suffix(".tar.xz")).states
+        else:
+            states = (State(base.with_suffix(".tar.gz").read_bytes(), base.with_suffix(".truth.json").read_text()),)
+        row["disagreements"] = list(judged_again(row, states).disagreements)
+        members[f"{name}/row.json"] = json.dumps(row).encode()
+        members |= {f"{name}/{member}": data for member, data in members_of(states).items()}
+    path.write_bytes(squeezed(members))
+    return len(rows)
+
+
+@functools.cache
+def kept(path: Path = KEPT) -> dict[str, tuple[dict[str, Any], tuple[State, ...]]]:
+    """What `keep` packed, by name."""
+    seeds: dict[str, dict[str, bytes]] = {}
+    for name, data in unsqueezed(path).items():
+        seed, _, member = name.partition("/")
+        seeds.setdefault(seed, {})[member] = data
+    return {seed: (json.loads(members["row.json"]), states_of(members)) for seed, members in seeds.items()}
+
+
+def judged_again(row: dict[str, Any], states: tuple[State, ...]) -> Judgement:
+    """What the tool says of a kept seed by now, whatever host the seed would draw by now."""
+    kind = next(name for name, machine in BASE["machines"].items() if machine["device"] == row["machine"]["iommu"])
+    data: dict[str, Any] = {"machine": {"iommu": kind}, "cmdline": row["cmdline"], "loader": row["loader"]}
+    data |= {"title": ", ".join(row["faults"]), "expect": {"verdict": "undetermined"}, "heal": row["healed"]}
+    scenario = parse(f"seed-{row['seed']}", data)
+    if not row["healed"]:
+        return agreement(scenario, states[0].bundle, states[0].truth)
+    targets = tuple(target.address for target in diagnosis(scenario, states[0].bundle).targets)
+    return judge_healing(scenario, Healing(states, "", "", (), "", 0.0), targets)
+
+
 def main() -> int:
     """Tries the seeds that the command line names."""
     parser = argparse.ArgumentParser(prog="lab-random")
@@ -139,7 +187,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1, help="how many seeds")
     parser.add_argument("--heal", action="store_true", help="through a loader: heal each host and reboot it")
     parser.add_argument("--out", type=Path, default=cache() / "random.jsonl", help="the results, appended")
+    parser.add_argument("--keep", action="store_true", help="pack what came of all seeds for make test, and run none")
     options = parser.parse_args()
+    if options.keep:
+        print(f"lab: {keep(options.out, cache() / 'random', KEPT)} seeds in {KEPT}")
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wrong = 0
     try:

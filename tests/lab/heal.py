@@ -197,28 +197,51 @@ def write(healing: Healing, path: Path) -> None:
     members: dict[str, bytes] = {"plan.sh": healing.script.encode(), "undo.sh": healing.undo.encode()}
     members |= {name: said.encode() for name, said in zip(LOGS, healing.said, strict=False)}
     members["steps.json"] = healing.steps.encode()
-    for name, state in zip(BOOTS, healing.states, strict=False):
-        # Unzipped: the three bundles are nearly the same, which only a common stream can use.
-        members[f"{name}.tar"] = gzip.decompress(state.bundle)
-        members[f"{name}.truth.json"] = state.truth.encode()
+    path.write_bytes(squeezed({**members, **members_of(healing.states)}))
+
+
+def members_of(states: tuple[State, ...]) -> dict[str, bytes]:
+    """The boots of a host as members of an archive. The bundles unzipped: they are nearly the same, which only a
+    common stream can use."""
+    found: dict[str, bytes] = {}
+    for name, state in zip(BOOTS, states, strict=False):
+        found[f"{name}.tar"] = gzip.decompress(state.bundle)
+        found[f"{name}.truth.json"] = state.truth.encode()
+    return found
+
+
+def states_of(members: dict[str, bytes]) -> tuple[State, ...]:
+    """The boots that `members_of` gave."""
+    boots = [name for name in BOOTS if f"{name}.tar" in members]
+    return tuple(
+        State(gzip.compress(members[f"{name}.tar"], mtime=0), members[f"{name}.truth.json"].decode()) for name in boots
+    )
+
+
+def squeezed(members: dict[str, bytes]) -> bytes:
+    """An archive, packed as small as can be."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    path.write_bytes(lzma.compress(out.getvalue(), preset=9 | lzma.PRESET_EXTREME))
+    return lzma.compress(out.getvalue(), preset=9 | lzma.PRESET_EXTREME)
 
 
-def read(path: Path) -> Healing:
-    """The healing that `write` wrote."""
+def unsqueezed(path: Path) -> dict[str, bytes]:
+    """What `squeezed` packed."""
     members: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(lzma.decompress(path.read_bytes()))) as archive:
         for member in archive:
             file = archive.extractfile(member)
             members[member.name] = file.read() if file is not None else b""
+    return members
+
+
+def read(path: Path) -> Healing:
+    """The healing that `write` wrote."""
+    members = unsqueezed(path)
     text = {name: data.decode() for name, data in members.items() if not name.endswith(".tar")}
-    boots = [name for name in BOOTS if f"{name}.tar" in members]
-    states = (State(gzip.compress(members[f"{name}.tar"], mtime=0), text[f"{name}.truth.json"]) for name in boots)
     said = tuple(text[name] for name in LOGS if name in text)
-    return Healing(tuple(states), text["plan.sh"], text["undo.sh"], said, text["steps.json"], 0.0)
+    return Healing(states_of(members), text["plan.sh"], text["undo.sh"], said, text["steps.json"], 0.0)

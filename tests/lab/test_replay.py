@@ -11,7 +11,7 @@ import pytest
 from doctor.examine import examine
 from doctor.report.formats import render
 
-from .chance import TABLE, draw
+from .chance import KEPT, TABLE, draw, judged_again, kept
 from .heal import Healing, judge_healing, read, steps_of, write
 from .judge import judge
 from .scenario import HERE, ScenarioError, by_kind, load, parse
@@ -21,7 +21,6 @@ HEALED = SAMPLES.with_name("healed")
 RECORDED = sorted(path.name.removesuffix(".tar.gz") for path in SAMPLES.glob("*.tar.gz"))
 UNBOOTED = (
     "heal-after-dashes",
-    "heal-kernel-7-companion",
     "heal-kernel-7-intremap-off",
     "heal-sriov",
 )
@@ -122,6 +121,20 @@ def test_a_healing_that_failed_is_noticed() -> None:
     left = judge_healing(scenario, _healing(name)._replace(states=(ill, healed, healed))).disagreements
     assert "undone: /etc/kernel/cmdline is another" in left
     assert any(words.startswith("undone: /files//etc/kernel/cmdline: ") for words in left)
+
+
+def test_what_chance_drew_agrees_with_vfio() -> None:
+    found = {name: judged_again(row, states).disagreements for name, (row, states) in kept().items()}
+    assert {name: words for name, words in found.items() if words} == {}
+    assert all(row["healed"] == (len(states) > 1) for row, states in kept().values())
+
+
+def test_chance_drew_enough_and_is_kept_small() -> None:
+    rows = [row for row, _ in kept().values()]
+    assert len(rows) >= 20
+    assert sum(row["healed"] for row in rows) >= 10
+    assert {fault for row in rows for fault in row["faults"]} <= set(TABLE["faults"])
+    assert KEPT.stat().st_size < 1_200_000
 
 
 def test_a_seed_draws_the_same_host_each_time() -> None:
