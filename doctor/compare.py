@@ -313,7 +313,18 @@ def _cmdline(before: tuple[str, ...] | None, after: tuple[str, ...] | None) -> d
     if before is None or after is None:
         return {"known": False, "added": [], "removed": []}
     old, new = ([word for word in words if not word.startswith(_NAMES)] for words in (before, after))
+    veiled = _veiled(old, new)
+    old, new = ([word for word in words if word.partition("=")[0] not in veiled] for words in (old, new))
     return {"known": True, "added": _without(new, old), "removed": _without(old, new)}
+
+
+def _veiled(before: list[str], after: list[str]) -> set[str]:
+    """The parameters on both lines whose values redaction hides: each collection has stand-ins of its own."""
+    from doctor.treatment.safe import redacted
+
+    names = {word.partition("=")[0] for word in (*before, *after) if redacted(word)}
+    both = {word.partition("=")[0] for word in before} & {word.partition("=")[0] for word in after}
+    return names & both
 
 
 def _without(words: list[str], others: list[str]) -> list[str]:

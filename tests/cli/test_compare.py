@@ -71,6 +71,17 @@ def test_what_was_mended(pair: tuple[str, str], capsys: pytest.CaptureFixture[st
     assert found["cmdline"] == {"known": True, "added": ["intel_iommu=on"], "removed": ["intel_iommu=off"]}
 
 
+def test_what_redaction_hides_is_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    disks = ("facade00-1f2e-41b2-8c3d-0123456789ab", "facade00-5d21-414f-89b6-78038d69961e")
+    for name, text, disk in zip(("bad.txt", "good.txt"), (BAD, GOOD), disks, strict=True):
+        (tmp_path / name).write_text(text.replace("/dev/sda1", f"UUID={disk}"), "utf-8")
+    _, found = compared(capsys, str(tmp_path / "bad.txt"), str(tmp_path / "good.txt"))
+    assert found["cmdline"] == {"known": True, "added": ["intel_iommu=on"], "removed": ["intel_iommu=off"]}
+    (tmp_path / "none.txt").write_text(GOOD.replace("root=/dev/sda1 ", ""), "utf-8")
+    _, found = compared(capsys, str(tmp_path / "bad.txt"), str(tmp_path / "none.txt"))
+    assert found["cmdline"]["removed"] == [f"root=UUID={disks[0]}", "intel_iommu=off"]
+
+
 def test_what_broke_is_exit_code_one(pair: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     code, found = compared(capsys, pair[1], pair[0])
     assert code == 1
