@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from doctor.facts.fact import UNKNOWN, Fact, Listing, unknown
+from doctor.facts.said import Said
 from doctor.say import say
 
 TYPE_CHECKING = False
@@ -17,34 +18,7 @@ if TYPE_CHECKING:
 
     from doctor.evidence.types import Source
     from doctor.facts.host import Host
-    from doctor.facts.messages import Event, Log
     from doctor.facts.pci import Device
-
-
-class Said:
-    """The events that name a device, or its IOMMU group where they name no device."""
-
-    def __init__(self, log: Log, address: str, group: str | None) -> None:
-        """`group` is its number as text, None while it is not known."""
-        self._log, self._address, self._group = log, address, group
-
-    def all(self, name: str) -> list[Event]:
-        """The events called `name`."""
-        return [event for event in self._log.all(name) if self._about_me(event)]
-
-    def lookup(self, name: str) -> Fact:
-        """The same as a fact; known to be none where no line says it."""
-        events = self.all(name)
-        return Fact(Listing(events), tuple(event.source for event in events[:3]))
-
-    def _about_me(self, event: Event) -> bool:
-        named = event.lookup("device")
-        if named is not None:
-            return bool(named.value == self._address)
-        short = self._address.partition(":")[2]
-        if "=" + self._address in event.text or "=" + short in event.text:
-            return True
-        return self._group is not None and event.fields.get("group") == self._group
 
 
 def _shown_by(device: Device) -> tuple[Source, ...]:
