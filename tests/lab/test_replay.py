@@ -20,7 +20,6 @@ SAMPLES = HERE.parents[1] / "samples/lab"
 HEALED = SAMPLES.with_name("healed")
 RECORDED = sorted(path.name.removesuffix(".tar.gz") for path in SAMPLES.glob("*.tar.gz"))
 UNBOOTED = (
-    "heal-after-dashes",
     "heal-kernel-7-intremap-off",
     "heal-sriov",
 )
