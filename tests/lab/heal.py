@@ -133,7 +133,7 @@ def _not_healed(scenario: Scenario, state: State, targets: tuple[str, ...]) -> l
         if one.status == "fail" and one.severity == "blocker"
     ]
     devices = json.loads(state.truth)["devices"]
-    return found + [f"{target} does not open" for target in targets if not opens(devices[target])]
+    return found + [f"{one} does not open" for one in targets if one not in devices or not opens(devices[one])]
 
 
 def _not_mended(scenario: Scenario, heal: Heal, healing: Healing) -> list[str]:
