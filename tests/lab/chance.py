@@ -47,7 +47,8 @@ def draw(seed: int, heal: bool = False, table: dict[str, Any] = TABLE) -> tuple[
     machine, kernel = (_weighted(chance, table[key]) for key in ("machines", "kernels"))
     kind = chance.choice(sorted(table["hosts"]))
     host = table["hosts"][kind]
-    fitting = [name for name in sorted(table["faults"]) if _fits(table["faults"][name], machine, kernel, kind, heal)]
+    old = [name for name in sorted(table["faults"]) if table["faults"][name].get("from", seed) <= seed]
+    fitting = [name for name in old if _fits(table["faults"][name], machine, kernel, kind, heal)]
     names: list[str] = []
     groups: set[str] = set()
     # Faults of this kind of host come first more often: there are few of them, and they are most of what people ask.

@@ -135,6 +135,8 @@ def test_a_seed_draws_the_same_host_each_time() -> None:
     drawn = [draw(seed) for seed in range(500)]
     assert drawn == [draw(seed) for seed in range(500)]
     assert {fault for _, faults in drawn for fault in faults} == set(TABLE["faults"])
+    new = {name for name, fault in TABLE["faults"].items() if "from" in fault}
+    assert not new & {fault for seed in range(101) for fault in draw(seed)[1]}
 
 
 def test_every_replacement_of_a_fault_finds_its_text() -> None:
