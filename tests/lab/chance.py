@@ -19,6 +19,7 @@ import random
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,12 +111,25 @@ def look(scenario: Scenario, work: Path) -> dict[str, Any]:
 
 def cure(scenario: Scenario, work: Path) -> dict[str, Any]:
     """Heals a host and says what is not as it should be. It is not taken back: the scenarios prove undoing."""
-    healing = heal(scenario, work, take_back=False)
+    healing = heal(scenario, work, take_back=False, choose=lambda bundle: _choice(scenario, bundle))
     write(healing, work.parent / f"{scenario.name}.tar.xz")
-    kernel = json.loads(healing.states[0].truth)["kernel"]
-    targets = tuple(target.address for target in diagnosis(scenario, healing.states[0].bundle).targets)
-    judged = judge_healing(scenario, healing, targets)
-    return {"kernel": kernel, **_said(judged), "seconds": round(healing.seconds)}
+    bundle = healing.states[0].bundle
+    kernel, options = json.loads(healing.states[0].truth)["kernel"], _choice(scenario, bundle)
+    judged = judge_healing(scenario, healing, _meant(scenario, bundle, options))
+    return {"kernel": kernel, "options": options, **_said(judged), "seconds": round(healing.seconds)}
+
+
+def _choice(scenario: Scenario, bundle: bytes) -> tuple[str, ...]:
+    """What the plan asks a person where several cards are alike: the first of them."""
+    undecided = [target.address for target in diagnosis(scenario, bundle).targets if target.undecided]
+    return ("--device", undecided[0].rpartition(".")[0]) if undecided else ()
+
+
+def _meant(scenario: Scenario, bundle: bytes, options: Sequence[str]) -> tuple[str, ...]:
+    """The targets of a host, those of the chosen card if there was a choice."""
+    chosen = options[-1] if options else ""
+    found = diagnosis(scenario, bundle).targets
+    return tuple(one.address for one in found if not one.undecided or one.address.startswith(chosen))
 
 
 def _said(judged: Judgement) -> dict[str, Any]:
@@ -177,7 +191,7 @@ def judged_again(row: dict[str, Any], states: tuple[State, ...]) -> Judgement:
     scenario = parse(f"seed-{row['seed']}", data)
     if not row["healed"]:
         return agreement(scenario, states[0].bundle, states[0].truth)
-    targets = tuple(target.address for target in diagnosis(scenario, states[0].bundle).targets)
+    targets = _meant(scenario, states[0].bundle, row.get("options", ()))
     return judge_healing(scenario, Healing(states, "", "", (), "", 0.0), targets)
 
 

@@ -16,6 +16,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,15 +52,20 @@ class Healing(NamedTuple):
     seconds: float
 
 
-def heal(scenario: Scenario, work: Path, take_back: bool = True) -> Healing:
-    """Boots `scenario`, heals it, takes it back; `work` is an empty directory. Raises LabError."""
+def heal(
+    scenario: Scenario, work: Path, take_back: bool = True, choose: Callable[[bytes], tuple[str, ...]] | None = None
+) -> Healing:
+    """Boots `scenario`, heals it, takes it back; `work` is an empty directory. Raises LabError.
+
+    `choose`: the options of `passdoctor plan` that a person would give after reading the first bundle's report.
+    """
     text = taught(scenario)
     began = time.monotonic()
     with Bench(scenario, work, text) as bench:
         states = [bench.boot(scenario.prepare)]
         bundle = work / "bundle.tar.gz"
         bundle.write_bytes(states[0].bundle)
-        options = scenario.heal.options if scenario.heal else ()
+        options = choose(states[0].bundle) if choose else scenario.heal.options if scenario.heal else ()
         script, undo = (_script(bundle, options, *more) for more in ((), ("--undo",)))
         said: list[str] = []
         for words in (script, undo) if take_back else (script,):
