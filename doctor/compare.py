@@ -180,6 +180,9 @@ class _Changes:
         self.new: dict[Key, Check] = {(check["id"], check["device"]): check for check in after.report["checks"]}
         same = before.report.get("profile") == after.report.get("profile")
         self._severities_count = same
+        # A host whose IOMMU is off has no groups that a device could fail for: they show when it is mended.
+        mended = (check for key, check in self.old.items() if self.new.get(key, check)["status"] == _PASS)
+        self._uncovers = any(c["status"] == _FAIL and c["severity"] == "blocker" and not c["device"] for c in mended)
         names = ("broken", "mended", "unchanged", "waived", "newly_known", "no_longer_known")
         self.lists: dict[str, list[Change]] = {name: [] for name in names}
 
@@ -203,6 +206,8 @@ class _Changes:
             name = name or self._if_read("mended", "no_longer_known", old, new, self._after)
         elif now == _FAIL and new is not None:
             name = {_PASS: "broken", _WAIVED: "broken", _UNKNOWN: "newly_known"}.get(was)
+            if name is None and old is not None and old["device"] and self._uncovers:
+                name = "newly_known"
             name = name or self._if_read("broken", "newly_known", new, old, self._before)
         elif was == _WAIVED and now == _PASS:
             name = "mended"

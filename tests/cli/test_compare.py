@@ -242,6 +242,17 @@ def test_a_device_that_is_judged_now_for_the_first_time_did_not_break() -> None:
     assert lists(report(check("vfio-bound", "fail", GPU)), report(), "cmd/dmesg") == {"no_longer_known": ["vfio-bound"]}
 
 
+def test_what_a_blocker_hid_of_a_device_came_to_light_with_its_mending() -> None:
+    off, on = check("iommu-active", "fail", severity="blocker"), check("iommu-active", "pass", severity="blocker")
+    hidden, shown = check("group-isolation", "not-applicable", GPU), check("group-isolation", "fail", GPU)
+    found = lists(report(off, hidden), report(on, shown), "cmd/dmesg")
+    assert found == {"mended": ["iommu-active"], "newly_known": ["group-isolation"]}
+    assert lists(report(on, hidden), report(on, shown), "cmd/dmesg") == {"broken": ["group-isolation"]}
+    quiet, loud = check("dma-faults", "not-applicable"), check("dma-faults", "fail", GPU)
+    found = lists(report(off, quiet), report(on, loud), "cmd/dmesg")
+    assert found == {"broken": ["dma-faults"], "mended": ["iommu-active"]}
+
+
 def test_a_worse_severity_broke_unless_the_profile_did_it() -> None:
     one, two = check("a", "fail", severity="advice"), check("a", "fail", severity="blocker")
     assert lists(report(one), report(two)) == {"broken": ["a"]}

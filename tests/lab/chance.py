@@ -25,7 +25,18 @@ from typing import Any
 
 import yaml
 
-from .heal import Healing, heal, judge_healing, members_of, read, squeezed, states_of, unsqueezed, write
+from .heal import (
+    Healing,
+    heal,
+    judge_healing,
+    left_to_a_person,
+    members_of,
+    read,
+    squeezed,
+    states_of,
+    unsqueezed,
+    write,
+)
 from .image import LabError, cache
 from .judge import Judgement, agreement, diagnosis
 from .loader import State
@@ -116,7 +127,8 @@ def cure(scenario: Scenario, work: Path) -> dict[str, Any]:
     bundle = healing.states[0].bundle
     kernel, options = json.loads(healing.states[0].truth)["kernel"], _choice(scenario, bundle)
     judged = judge_healing(scenario, healing, _meant(scenario, bundle, options))
-    return {"kernel": kernel, "options": options, **_said(judged), "seconds": round(healing.seconds)}
+    row = {"kernel": kernel, "options": options, "left": left_to_a_person(scenario, healing.states[1])}
+    return row | {**_said(judged), "seconds": round(healing.seconds)}
 
 
 def _choice(scenario: Scenario, bundle: bytes) -> tuple[str, ...]:

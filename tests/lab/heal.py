@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 
 from doctor.collect.pack import unpack
 from doctor.compare import compare_inputs
-from doctor.diagnosis.finding import Diagnosis
+from doctor.diagnosis.finding import Diagnosis, Finding
 from doctor.examine import Terms, plan
+from doctor.treatment.steps import BY_HAND
 
 from .image import LabError
 from .judge import Judgement, agreement, diagnosis, judge, opens
@@ -108,7 +109,8 @@ def steps_of(options: tuple[str, ...], bundle: bytes) -> str:
 def judge_healing(scenario: Scenario, healing: Healing, drawn: tuple[str, ...] | None = None) -> Judgement:
     """Everything that is not as it should be: in each boot, between the first two, between the first and the last.
 
-    `drawn`: the targets of a host of which nobody wrote down what must be found.
+    `drawn`: the targets of a host of which nobody wrote down what must be found. What only a person can mend may be
+    left then.
     """
     heal = scenario.heal
     assert heal is not None
@@ -122,7 +124,8 @@ def judge_healing(scenario: Scenario, healing: Healing, drawn: tuple[str, ...] |
             judged.append(agreement(scenario, state.bundle, state.truth))
         found += [f"{name}: {words}" for words in judged[-1].disagreements]
     targets = heal.expect.targets if drawn is None else drawn
-    found += [f"healed: {words}" for words in _not_healed(scenario, healing.states[1], targets)]
+    if drawn is None or not left_to_a_person(scenario, healing.states[1]):
+        found += [f"healed: {words}" for words in _not_healed(scenario, healing.states[1], targets)]
     found += [f"healed: {words}" for words in _not_mended(scenario, heal, healing)]
     if len(healing.states) == len(BOOTS):
         found += [f"undone: {words}" for words in _not_undone(scenario, heal, healing)]
@@ -133,13 +136,21 @@ def _not_healed(scenario: Scenario, state: State, targets: tuple[str, ...]) -> l
     """What of the second boot says that the host is not healed."""
     said = diagnosis(scenario, state.bundle)
     found = [] if said.verdict == "ready" else [f"the verdict is {said.verdict}"]
-    found += [
-        f"blocker: {one.check} {one.device or ''}".rstrip()
-        for one in said.findings
-        if one.status == "fail" and one.severity == "blocker"
-    ]
+    found += [f"blocker: {one.check} {one.device or ''}".rstrip() for one in _blockers(said)]
     devices = json.loads(state.truth)["devices"]
     return found + [f"{one} does not open" for one in targets if one not in devices or not opens(devices[one])]
+
+
+def _blockers(said: Diagnosis) -> list[Finding]:
+    return [one for one in said.findings if one.status == "fail" and one.severity == "blocker"]
+
+
+def left_to_a_person(scenario: Scenario, state: State) -> list[str]:
+    """The blockers of a boot, if no script can do anything about any of them: a card in the wrong slot, say."""
+    left = _blockers(diagnosis(scenario, state.bundle))
+    steps = [step for one in left for step in one.remedy if not step.get("optional")]
+    hands = all(any(kind in step for kind in BY_HAND) for step in steps)
+    return sorted({one.check for one in left}) if hands and all(one.remedy for one in left) else []
 
 
 def _not_mended(scenario: Scenario, heal: Heal, healing: Healing) -> list[str]:
