@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs in the guest, in the folder that the payload disk was unpacked to: prepares, collects, asks VFIO, packs the
-# results. Then it waits for orders where there is a disk for them, and powers off where there is none.
+# results. Then it waits for orders where there is a disk for them, and reboots where there is none: QEMU ends at that,
+# and a host without ACPI cannot power off.
 # $OUT/status is there only if all went well.
 say() { echo "LAB: $*" >/dev/console; }
 pack() {
@@ -22,7 +23,7 @@ dmesg >"$OUT/dmesg"
 pack
 if ! [ -e "$ORDERS" ]; then
     say "payload ended"
-    exec systemctl poweroff -ff
+    exec systemctl reboot -ff
 fi
 say "waits for orders"
 # Read around the page cache: the other side writes while the guest runs.
