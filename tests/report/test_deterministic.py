@@ -35,7 +35,7 @@ OTHER = {
 }
 # What other commands write of an input, and the formats in another language.
 COMMANDS = (
-    *(("plan", form) for form in ("terminal", "sh", "diff", "json")),
+    *(("plan", form, "--device", "05:00") for form in ("terminal", "sh", "diff", "json")),
     *(("facts", form) for form in ("text", "json")),
     *(("check", form, "--lang", "zh_CN") for form in ("terminal", "html", "markdown", "bbcode", "json")),
 )
