@@ -32,21 +32,27 @@ class Word(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """A word one slip away from what was meant."""
+    """A word one slip away from what was meant. `harmful`: what was meant would stand in the way of passthrough."""
 
     given: str
     meant: str
     source: Source | None
     name: str
+    harmful: bool = False
 
     def lookup(self, name: str) -> Any:
         """The parts as rules ask for them."""
         return Fact(getattr(self, name), (self.source,) if self.source else ()) if name in self._fields else None
 
     @property
-    def meant_amd(self) -> str | None:
-        """What was meant, where it does something on an AMD machine; None for the parameter of Intel's driver."""
-        return None if self.meant.startswith("intel_iommu") else self.meant
+    def worth(self) -> str | None:
+        """What was meant, where it is worth having; None for what would stand in the way."""
+        return None if self.harmful else self.meant
+
+    @property
+    def worth_amd(self) -> str | None:
+        """The same on an AMD machine: None for the parameter of Intel's driver too."""
+        return None if self.meant.startswith("intel_iommu") else self.worth
 
     def __str__(self) -> str:
         return f"`{self.given}` (meant: `{self.meant}`)"
@@ -237,8 +243,13 @@ class Cmdline:
             elif word.value:
                 meant = self._value_slip(word)
             if meant is not None:
-                slips.append(Slip(word.raw, meant, word.source, word.name))
+                slips.append(Slip(word.raw, meant, word.source, word.name, self._harms(split(meant)[0])))
         return Fact(Listing(slips), tuple(s.source for s in slips if s.source) or self._cite([]), weak=self.words.weak)
+
+    def _harms(self, word: Word) -> bool:
+        """Whether a word has an effect that stands in the way of passthrough."""
+        effects = {option.get(key) for option in self._options(word) for key in ("effect", "also")}
+        return not effects.isdisjoint(self._data["harmful"])
 
     def _value_slip(self, word: Word) -> str | None:
         """The word with its option mended, if that is one slip away from an option of the parameter."""
@@ -286,8 +297,8 @@ def effects_of(parameters: dict[str, Any]) -> frozenset[str]:
 OPTIONS = "_options"
 PARTS = {
     "typos_given": ("typos", "given"),
-    "typos_meant": ("typos", "meant"),
-    "typos_meant_amd": ("typos", "meant_amd"),
+    "typos_worth": ("typos", "worth"),
+    "typos_worth_amd": ("typos", "worth_amd"),
     "useless_words": ("useless", "given"),
 }
 
