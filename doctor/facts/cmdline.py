@@ -179,7 +179,8 @@ class Cmdline:
             self._effects = {}
             for option, word in slots.values():
                 until = tuple(int(number) for number in option["until"].split(".")) if "until" in option else None
-                exact = f"{word.raw.partition('=')[0]}={option['option']}" if option["option"] else word.raw
+                given = next((one for one in _members(option, word) if one and _matches(option, one)), None)
+                exact = f"{word.raw.partition('=')[0]}={given}" if given else word.raw
                 for name in (_effect(option), option.get("also")):
                     if name:
                         self._effects.setdefault(name, []).append(Effect(word, exact, until))
@@ -189,13 +190,11 @@ class Cmdline:
         """The entries of the data that match a word."""
         if word.ignored:
             return []
-        value = word.value or ""
-        given = value.split(",")
         return [
             option
             for option in self._data["options"]
             if option["name"].replace("-", "_") == word.name
-            and any(_matches(option, one) for one in ((value,) if option.get("match") == "start" else given))
+            and any(_matches(option, one) for one in _members(option, word))
         ]
 
     def _cite(self, found: list[Word]) -> tuple[Source, ...]:
@@ -309,6 +308,12 @@ def _effect(option: dict[str, Any]) -> str | None:
     if effect == "none":
         return None
     return f"{effect}_{option['vendor']}" if option.get("vendor") else str(effect)
+
+
+def _members(option: dict[str, Any], word: Word) -> list[str]:
+    """What of a word's value an option is compared with: each part between commas, or all of it."""
+    value = word.value or ""
+    return [value] if option.get("match") == "start" else value.split(",")
 
 
 def _matches(option: dict[str, Any], given: str) -> bool:

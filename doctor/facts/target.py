@@ -369,7 +369,8 @@ class TargetFacts:
         """Whether something that lasts has set its driver_override to vfio-pci, and no driver holds it."""
         if self.device is None or self.device.override != "vfio-pci" or self.device.driver.value is not None:
             return False
-        return any(one.driver == "vfio-pci" and one.when != "guest" for one in self._host.overrides.of(self.address))
+        lasting = self._host.overrides.vfio
+        return lasting.known and self.address in lasting.value
 
     @property
     def host_drivers(self) -> tuple[str, ...]:

@@ -217,8 +217,9 @@ def rewrite(
                 pending = [add for add in pending if key(add) != key(before)]
         out.append(words)
     if out:
-        # A line that is wholly behind the end takes nothing that is to be read.
-        out[home if ends[home] or not lines[home] else _ending(lines)] += pending
+        # A line behind the end takes nothing that is to be read: the line that holds the end does.
+        first = next((at for at, line in enumerate(lines) if joined and END in line), home)
+        out[min(home, first)] += pending
     return [words + _behind(line[end:], moved, rules) for words, line, end in zip(out, stripped, ends, strict=True)]
 
 
@@ -239,11 +240,6 @@ def _ends(lines: Sequence[Sequence[str]], joined: bool) -> list[int]:
         ends.append(0 if over else len(live(line)))
         over = over or (joined and END in line)
     return ends
-
-
-def _ending(lines: Sequence[Sequence[str]]) -> int:
-    """The first line that holds the end."""
-    return next(at for at, line in enumerate(lines) if END in line)
 
 
 def _behind(words: Sequence[tuple[str, str | None]], moved: list[str], rules: Grammar) -> list[str]:

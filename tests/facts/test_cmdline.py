@@ -247,6 +247,21 @@ def effect(text: str, name: str, parameters: dict[str, Any]) -> tuple[str, ...]:
     return tuple(line(text, parameters).lookup(name).value)
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "exact"),
+    [
+        ("iommu=pt,off,memaper", "disables_dma", "iommu=off"),
+        ("intel-iommu=sm_on,official", "disables_dma_intel", "intel-iommu=official"),
+        ("video=efifb:off,vesafb:off", "hides_framebuffer", "video=efifb:off,vesafb:off"),
+        ("nointremap", "disables_remapping", "nointremap"),
+        ("module_blacklist=nouveau,vfio", "refuses_vfio", "module_blacklist=vfio"),
+    ],
+)
+def test_the_option_alone_that_has_an_effect(text: str, name: str, exact: str, parameters: dict[str, Any]) -> None:
+    assert effect(text, name, parameters) == (text,)
+    assert effect(text, name + "_options", parameters) == (exact,)
+
+
 @pytest.mark.parametrize("text", ["iommu=soft", "swiotlb=force", "iommu=soft swiotlb=force"])
 @pytest.mark.parametrize("name", ["disables_dma", "disables_remapping_amd"])
 def test_what_an_option_does_up_to_a_version(text: str, name: str, parameters: dict[str, Any]) -> None:

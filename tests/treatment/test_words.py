@@ -81,6 +81,9 @@ def test_the_end_ends_the_lines_that_follow_too(platforms: dict[str, Any]) -> No
     assert rewrite(lines, 1, wish, rules, joined=True) == [["a", "iommu=pt", "--", "b"], ["quiet"]]
     assert rewrite(lines, 1, wish, rules) == lines
     assert rewrite([[], ["quiet"]], 0, wish, rules, joined=True) == [["iommu=pt"], ["quiet"]]
+    # An empty line behind the end takes nothing either.
+    assert rewrite([["a", "--"], []], 1, wish, rules, joined=True) == [["a", "iommu=pt", "--"], []]
+    assert rewrite([["--", "b"], ["quiet"]], 1, wish, rules, joined=True) == [["iommu=pt", "--", "b"], ["quiet"]]
 
 
 def test_the_earlier_wish_holds(platforms: dict[str, Any]) -> None:
